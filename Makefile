@@ -1,0 +1,68 @@
+# Podwire. Everything runs on the Node.js that package.json pins; the machine's own Node.js only starts npm.
+
+HOST := $(patsubst x86_64,x64,$(patsubst aarch64,arm64,$(shell uname -m)))
+ARCH ?= $(HOST)
+OUTPUT := dist/$(if $(filter $(HOST),$(ARCH)),,$(ARCH)/)podwire
+OWN_PATH := $(PATH)
+export PATH := $(CURDIR)/node_modules/node-linux-$(HOST)/bin:$(CURDIR)/node_modules/.bin:$(PATH):/usr/sbin:/sbin
+
+NODE_MODULES := node_modules/.installed
+SOURCES = $(shell find cni ipam daemon -name '*.ts' -not -name '*.test.ts' 2>/dev/null)
+# Runs test files ($1: tap's options and the files), keeps all they say for test/tap/summary.ts and prints the gist.
+run = tap --reporter=tap $(1) | tee dist/tests/$@.tap | node test/tap/report.ts
+tests = $(wildcard $(addsuffix /*.test.ts,$(1)))
+
+SHELL := /bin/bash -o pipefail
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help build demo test format types lint unit netns conformance bench fmt clean
+
+help: ## Print this help
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+build: $(OUTPUT) ## Make dist/podwire, one file that is all programs; ARCH=arm64 makes the other kind
+
+demo: build ## Wire three pods on this machine, look at what was made, take it all away
+	@deploy/prerequisites demo
+	@test/isolated node test/demo/demo.ts
+
+test: format types lint unit netns conformance ## Check everything: form, types, lint, and all tests
+
+format: $(NODE_MODULES) ## Check that prettier would change nothing
+	prettier --check .
+
+types: $(NODE_MODULES) ## Check the types
+	tsc
+
+lint: $(NODE_MODULES) ## Check the rules of the house
+	oxlint --type-aware --deny-warnings
+
+unit: $(NODE_MODULES) ## Test the pure code, with coverage, and what needs no kernel
+	@mkdir -p dist/tests
+	$(call run)
+
+netns: build ## Test the built program on this machine's kernel, in namespaces of their own
+	@deploy/prerequisites test
+	test/isolated $(call run,--disable-coverage --timeout=300 $(call tests,test/netns test/ipam test/fuzz))
+
+conformance: build ## Test with container runtimes that others wrote
+	@deploy/prerequisites test
+	test/isolated $(call run,--disable-coverage --timeout=600 --jobs=1 $(call tests,test/conformance))
+
+bench: build ## Time ADD and DEL beside the reference plugins
+	@deploy/prerequisites test
+	@test/isolated node test/bench/standalone.ts
+
+fmt: $(NODE_MODULES) ## Let prettier format everything
+	prettier --write --log-level=warn .
+
+clean: ## Remove what was built and installed
+	rm -rf dist .tap node_modules
+
+$(OUTPUT): $(NODE_MODULES) $(SOURCES) deploy/build.ts
+	node deploy/build.ts $(ARCH)
+
+$(NODE_MODULES): package-lock.json
+	@test -e node_modules/.bin/tap || deploy/prerequisites build
+	@PATH='$(OWN_PATH)' npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
