@@ -1,0 +1,111 @@
+import { refuseUnknownArgs } from '../cni/spec/environment.ts'
+import { CniError } from '../cni/spec/error.ts'
+import type { AttachmentCall } from '../cni/spec/plugin.ts'
+import type { Result, ResultIp } from '../cni/spec/result.ts'
+import { allocate, type Candidate } from './core/allocate.ts'
+import { KNOWN_ARGS, parseIpamConfig } from './core/config.ts'
+import { type Cidr, formatCidr, formatIp, type Ip } from './core/ip.ts'
+import { formatSet, rangeOf } from './core/range.ts'
+import { dealWishes, type Wish } from './core/wishes.ts'
+import { cursorTime, isStamped, readCursor, writeCursor } from './edge/cursor.ts'
+import { adopt, makeIndexFolder } from './edge/index.ts'
+import { readResolvConf } from './edge/resolv-conf.ts'
+import { claim, indexed, makeFolders, removeFolder, type Store, taken, unclaim } from './edge/store.ts'
+import { quietly, storeOf } from './open.ts'
+
+/** The addresses that one ADD holds. */
+export interface Reservation {
+  /** Addresses with the prefix of their subnet, gateways, routes, dns; no interfaces. */
+  readonly result: Result
+  /** Gives back what this call reserved, never what another call did. Does not throw: a DEL finds what is left. */
+  release(): void
+}
+
+/** ADD: an address from each range set. */
+export const add = async (call: AttachmentCall): Promise<Result> => reserve(call).result
+
+/**
+ * Reserves an address from each range set for an attachment; on any error none. Throws `invalid-environment`,
+ * `invalid-config`, `io`, `attachment-exists`, `pool-exhausted`, `address-taken`, `try-again`, `store`.
+ */
+export function reserve(call: AttachmentCall): Reservation {
+  refuseUnknownArgs(call.env.args, KNOWN_ARGS)
+  const config = parseIpamConfig(call.config, call.env.args)
+  const wishes = dealWishes(call.config.name, config)
+  const dns = config.resolvConf === undefined ? {} : readResolvConf(config.resolvConf)
+  using undo = new DisposableStack()
+  const entered = enter(call, undo)
+  const ips = wishes.map((wish, i) => hold(entered, wish, i, config.exclude))
+  const done = undo.move()
+  return { result: { interfaces: [], ips, routes: config.routes, dns }, release: () => done.dispose() }
+}
+
+/** An ADD at work on a store. */
+interface Entered {
+  readonly call: AttachmentCall
+  readonly store: Store
+  /** The attachment's own folder in the index. */
+  readonly folder: string
+  /** The first cursor's time before the index was completed. */
+  readonly seen: number | undefined
+  /** Takes back, in reverse, what was done so far. */
+  readonly undo: DisposableStack
+}
+
+/** Makes the attachment's folder in the index, once it is sure that the attachment holds no address. */
+function enter(call: AttachmentCall, undo: DisposableStack): Entered {
+  const store = storeOf(call)
+  makeFolders(store)
+  const seen = cursorTime(store)
+  if (!isStamped(seen)) adopt(store)
+  const [first] = indexed(store, call.attachment)
+  if (first !== undefined) {
+    throw new CniError(
+      'attachment-exists',
+      `${describe(call)}: ${formatIp(first.ip)} has been allocated to it, duplicate allocation is not allowed; send a DEL first`,
+    )
+  }
+  const folder = makeIndexFolder(store, call.attachment)
+  undo.defer(() => quietly(store, () => removeFolder(folder)))
+  return { call, store, folder, seen, undo }
+}
+
+/** Holds one address of the i-th range set. */
+function hold(entered: Entered, wish: Wish, i: number, exclude: readonly Cidr[]): ResultIp {
+  const { call, store, folder, seen } = entered
+  const { ip, range } =
+    wish.ip === undefined ? chooseAny(entered, wish, i, exclude) : chooseWished(entered, wish, wish.ip)
+  writeCursor(store, i, ip, folder, seen)
+  const address = { ip, prefix: range.subnet.prefix }
+  call.trace.step(`# reserve ${formatCidr(address)} in ${store.folder}`)
+  return { address, gateway: range.gateway }
+}
+
+function chooseAny(entered: Entered, { set }: Wish, i: number, exclude: readonly Cidr[]): Candidate {
+  const { call, store } = entered
+  const keeper = { claim: (ip: Ip) => tryClaim(entered, ip), taken: () => taken(store) }
+  const choice = allocate(set, readCursor(store, i), exclude, keeper)
+  if (choice !== undefined) return choice
+  throw new CniError(
+    'pool-exhausted',
+    `${describe(call)}: no IP addresses available in range set: ${formatSet(set)}; remove containers, widen "ipam.ranges", or free with GC what no container holds`,
+  )
+}
+
+function chooseWished(entered: Entered, { set }: Wish, ip: Ip): Candidate {
+  const range = rangeOf(set, ip)
+  if (range !== undefined && tryClaim(entered, ip)) return { ip, range }
+  throw new CniError(
+    'address-taken',
+    `${describe(entered.call)}: requested IP address ${formatIp(ip)} is not available in range set ${formatSet(set)}; it is taken: ask for another one`,
+  )
+}
+
+function tryClaim({ call, store, undo }: Entered, ip: Ip): boolean {
+  const claimed = claim(store, call.attachment, ip)
+  if (claimed !== undefined) undo.defer(() => quietly(store, () => unclaim(store, call.attachment, claimed)))
+  return claimed !== undefined
+}
+
+const describe = ({ attachment, config }: AttachmentCall): string =>
+  `Cannot reserve an address for ${attachment.containerId}/${attachment.ifname} in network "${config.name}"`

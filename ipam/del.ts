@@ -1,0 +1,33 @@
+import type { DelCall } from '../cni/spec/plugin.ts'
+import { formatIp } from './core/ip.ts'
+import { removeIndexFolder, removeLegacyFolder } from './edge/index.ts'
+import { held, remove, type Reservation, type Store } from './edge/store.ts'
+import { quietly, storeOf } from './open.ts'
+
+/**
+ * DEL: gives an attachment's addresses back. Succeeds when there is none, and when nobody can tell whether there is one: the
+ * store may be damaged or gone. Throws `store` when an address is known to be still held, so that the runtime
+ * tries again.
+ */
+export async function del(call: DelCall): Promise<void> {
+  const { attachment, trace } = call
+  const store = storeOf(call)
+  const found = find(store, call)
+  for (const { path, ip } of found) {
+    remove(path)
+    trace.step(`# give back ${formatIp(ip)} in ${store.folder}`)
+  }
+  // After the addresses: what a crash leaves in the index says nothing about who holds what.
+  quietly(store, () => removeIndexFolder(store, attachment))
+  if (found.some(isLegacy)) quietly(store, () => removeLegacyFolder(store, attachment.containerId))
+}
+
+const isLegacy = ({ owner }: Reservation): boolean => owner.kind === 'held' && owner.ifname === undefined
+
+function find(store: Store, { attachment }: DelCall): readonly Reservation[] {
+  let found: readonly Reservation[] = []
+  quietly(store, () => {
+    found = held(store, attachment)
+  })
+  return found
+}
