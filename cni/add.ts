@@ -1,0 +1,71 @@
+import { getAddresses } from './addresses.ts'
+import { parsePluginConfig, type PluginConfig } from './core/config.ts'
+import { completeGateways } from './core/gateway.ts'
+import { attachmentPair } from './core/names.ts'
+import { plan } from './core/plan.ts'
+import { describe } from './core/describe.ts'
+import { applyAll } from './edge/apply.ts'
+import { Netlink } from './edge/netlink.ts'
+import { Netns } from './edge/netns.ts'
+import { observeNode } from './edge/observe.ts'
+import { Site, type Sites } from './edge/site.ts'
+import { refuseUnknownArgs } from './spec/environment.ts'
+import { CniError } from './spec/error.ts'
+import type { AttachmentCall } from './spec/plugin.ts'
+import { EMPTY_RESULT, type Result } from './spec/result.ts'
+
+/** The arguments in CNI_ARGS that this plugin or its address plugin acts on. */
+const KNOWN_ARGS: ReadonlySet<string> = new Set(['MAC', 'IP'])
+
+/**
+ * ADD: looks, asks for addresses, plans, applies. Everything that can refuse the attachment without touching anything
+ * comes first; from then on each success leaves its undo on a stack, which runs when a later step throws.
+ */
+export async function add(call: AttachmentCall): Promise<Result> {
+  const config = parsePluginConfig(call.config, call.env.args)
+  refuseUnknownArgs(call.env.args, KNOWN_ARGS)
+  using netns = Netns.open(call.netns, call.env.ownNetnsAllowed)
+  using host = new Site()
+  using container = new Site(netns.run(() => new Netlink()))
+  const sites = { host, container, netns }
+  refuseExisting(call, sites)
+  const node = observeNode(host, config)
+  await using undo = new AsyncDisposableStack()
+  const result = completeGateways(config, await askAddresses(call, config, undo))
+  await applyAll(
+    plan({ config, network: call.config.name, attachment: call.attachment, result, node }),
+    sites,
+    call,
+    undo,
+  )
+  const answer = describe(call, config, result, { mtu: node.mtu, bridge: host.link(config.bridge) })
+  undo.move()
+  return answer
+}
+
+async function askAddresses(
+  call: AttachmentCall,
+  config: PluginConfig,
+  undo: AsyncDisposableStack,
+): Promise<Result> {
+  if (config.ipam === undefined) return EMPTY_RESULT
+  const result = await getAddresses(call, config.ipam, undo)
+  call.trace.step(`# addresses from ${config.ipam}`)
+  return result
+}
+
+/** Refuses an interface name that the container has, and an attachment that is there already. */
+function refuseExisting({ attachment, netns }: AttachmentCall, { host, container }: Sites): void {
+  if (container.link(attachment.ifname) !== undefined) {
+    throw new CniError(
+      'interface-exists',
+      `Cannot add "${attachment.ifname}" to ${netns}: the container has an interface of this name already; DEL its attachment first`,
+    )
+  }
+  const { name } = attachmentPair(attachment)
+  if (host.link(name) === undefined) return
+  throw new CniError(
+    'attachment-exists',
+    `Cannot add "${attachment.ifname}" to container ${attachment.containerId}: its host veth "${name}" is there already; DEL the attachment first`,
+  )
+}

@@ -1,0 +1,60 @@
+import { reserve } from '../ipam/add.ts'
+import { ipam } from '../ipam/plugin.ts'
+import { callDelegate } from './edge/delegate.ts'
+import { quietly } from './edge/apply.ts'
+import { CniError } from './spec/error.ts'
+import type { AttachmentCall, Call, DelCall, GcCall } from './spec/plugin.ts'
+import { parseResult } from './spec/result-parse.ts'
+import type { Result } from './spec/result.ts'
+
+/** The address plugin that needs no process of its own: the same code, called here. */
+const BUILT_IN = 'podwire-ipam'
+
+/** Gets addresses from the plugin that `ipam.type` names; giving them back goes onto `undo`. */
+export async function getAddresses(
+  call: AttachmentCall,
+  type: string,
+  undo: AsyncDisposableStack,
+): Promise<Result> {
+  if (type === BUILT_IN) {
+    const { result, release } = reserve(call)
+    undo.defer(() => quietly(call, release))
+    return result
+  }
+  // Registered first: SPEC section 4 wants a DEL also after an ADD of the delegate that failed half-way.
+  undo.defer(() => quietly(call, async () => void (await callDelegate(call, type, 'DEL'))))
+  const answer = await callDelegate(call, type, 'ADD')
+  const result =
+    answer === undefined ? undefined : parseResult(answer, call.config.version, `the answer of "${type}"`)
+  if (result !== undefined && result.ips.length > 0) return result
+  throw new CniError(
+    'delegate-failed',
+    `Cannot use the plugin "${type}": it answered without an address; check "ipam"`,
+  )
+}
+
+/** Gives an attachment's addresses back. */
+export const releaseAddresses = (call: DelCall, type: string): Promise<void> =>
+  forward(call, type, 'DEL', () => ipam.del(call))
+
+/** Lets the address plugin check that the attachment still holds its addresses. */
+export const checkAddresses = (call: AttachmentCall, type: string): Promise<void> =>
+  forward(call, type, 'CHECK', () => ipam.check(call))
+
+/** Lets the address plugin free what no valid attachment holds. */
+export const collectAddresses = (call: GcCall, type: string): Promise<void> =>
+  forward(call, type, 'GC', () => ipam.gc(call))
+
+/** Asks the address plugin whether it can serve an ADD. */
+export const addressStatus = (call: Call, type: string): Promise<void> =>
+  forward(call, type, 'STATUS', () => ipam.status(call))
+
+async function forward(
+  call: Call,
+  type: string,
+  command: string,
+  builtIn: () => Promise<void>,
+): Promise<void> {
+  if (type === BUILT_IN) await builtIn()
+  else await callDelegate(call, type, command)
+}

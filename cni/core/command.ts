@@ -1,0 +1,51 @@
+import { formatCidr, formatIp } from '../../ipam/core/ip.ts'
+import type { Route } from '../spec/result.ts'
+import type { Place, Step } from './step.ts'
+
+const inside = (place: Place): string => (place === 'container' ? 'ip -n CONTAINER' : 'ip')
+
+/** The command that does what a step does, for traces; the container's namespace is called CONTAINER. */
+export function commandOf(step: Step): string {
+  switch (step.kind) {
+    case 'bridge':
+      return `ip link add ${step.name}${mtu(step.mtu)} type bridge${step.vlanFiltering ? ' vlan_filtering 1' : ''}`
+    case 'sysctl':
+      return `${step.place === 'container' ? 'ip netns exec CONTAINER ' : ''}sysctl -w ${step.key.replaceAll('/', '.')}=${step.value}`
+    case 'up':
+      return `${inside(step.place)} link set ${step.name} up${step.promisc ? ' promisc on' : ''}`
+    case 'veth':
+      return `ip link add ${step.name} address ${step.mac}${mtu(step.mtu)} master ${step.bridge} type veth peer name ${step.peer.name} address ${step.peer.mac}${mtu(step.mtu)}${step.peer.place === 'container' ? ' netns CONTAINER' : ''}`
+    case 'port':
+      return `ip link set ${step.name} alias "${step.alias}"; bridge link set dev ${step.name} hairpin ${onOff(step.hairpin)} isolated ${onOff(step.isolated)}`
+    case 'vlan':
+      return `bridge vlan ${step.action} dev ${step.name} vid ${step.range.min}-${step.range.max}${step.range.access ? ' pvid untagged' : ''}`
+    case 'forward':
+      return `bridge link set dev ${step.name} state 3`
+    case 'address':
+      return `${inside(step.place)} address add ${formatCidr(step.cidr)} dev ${step.name}${step.dad ? '' : ' nodad'}`
+    case 'route':
+      return `ip -n CONTAINER route append ${routeText(step.route)} dev ${step.name}${step.onLink ? ' scope link' : ''}`
+    case 'announce':
+      return `ip -n CONTAINER link set ${step.name} address ${step.mac}`
+    case 'settle':
+      return `# wait for the end of duplicate address detection on ${step.name}`
+    case 'rules':
+      return `nft -f - <<'EOF'\n${step.scripts.at(-1)}EOF`
+  }
+}
+
+const mtu = (bytes: number | undefined): string => (bytes === undefined ? '' : ` mtu ${bytes}`)
+const onOff = (on: boolean): string => (on ? 'on' : 'off')
+
+/** A route as `ip route` writes it. */
+export function routeText(route: Route): string {
+  const words = {
+    via: route.gw && formatIp(route.gw),
+    metric: route.priority,
+    table: route.table,
+    mtu: route.mtu,
+    advmss: route.advmss,
+  }
+  const given = Object.entries(words).filter(([, value]) => value !== undefined)
+  return [formatCidr(route.dst), ...given.map(([word, value]) => `${word} ${value}`)].join(' ')
+}

@@ -1,0 +1,119 @@
+import { type Cidr, formatCidr, formatIp, sameIp } from '../../ipam/core/ip.ts'
+import { routeText } from './command.ts'
+import type { InterfaceAddress } from './netlink/address.ts'
+import { IFF, type Link } from './netlink/link.ts'
+import { type KernelRoute, MAIN_TABLE } from './netlink/route.ts'
+import { type Owned, sameOwner } from './rules.ts'
+import type { AddressStep, PortStep, RulesStep, Step, VethStep } from './step.ts'
+
+/** One place as it was found. */
+export interface ObservedSite {
+  readonly links: readonly Link[]
+  readonly addresses: readonly InterfaceAddress[]
+  readonly routes: readonly KernelRoute[]
+}
+
+/** What CHECK found in the kernel. */
+export interface Observed {
+  readonly host: ObservedSite
+  readonly container: ObservedSite
+  readonly rules: readonly Owned[]
+}
+
+/**
+ * What is missing of the planned steps, as sentences; empty when all is there. More than was planned is no difference:
+ * plugins that come later in a chain add addresses, routes and settings of their own.
+ */
+export function compare(steps: readonly Step[], observed: Observed): string[] {
+  return steps.flatMap(step => compareStep(step, observed) ?? [])
+}
+
+function compareStep(step: Step, observed: Observed): string | undefined {
+  switch (step.kind) {
+    case 'veth':
+      return step.peer.place === 'container' ? compareVeth(step, observed) : undefined
+    case 'port':
+      return comparePort(step, observed)
+    case 'up':
+      return compareUp(observed[step.place], step.name)
+    case 'address':
+      return compareAddress(step, observed[step.place])
+    case 'route':
+      return compareRoute(step, observed.container)
+    case 'rules':
+      return compareRules(step, observed.rules)
+    // Made on the way, and nobody's business later: a bridge is checked as its ports' master.
+    case 'bridge':
+    case 'sysctl':
+    case 'vlan':
+    case 'forward':
+    case 'announce':
+    case 'settle':
+      return undefined
+  }
+}
+
+const find = (site: ObservedSite, name: string): Link | undefined =>
+  site.links.find(link => link.name === name)
+
+function compareVeth(step: VethStep, { host, container }: Observed): string | undefined {
+  const [port, peer, bridge] = [
+    find(host, step.name),
+    find(container, step.peer.name),
+    find(host, step.bridge),
+  ]
+  if (bridge === undefined) return `the bridge "${step.bridge}" is gone`
+  if (bridge.kind !== 'bridge') return `"${step.bridge}" is no bridge`
+  if (port === undefined) return `the host veth "${step.name}" is gone`
+  if (peer === undefined) return `the container has no interface "${step.peer.name}"`
+  if (peer.kind !== 'veth' || peer.peer !== port.index)
+    return `"${step.peer.name}" is not the other end of "${step.name}"`
+  if (port.master !== bridge.index) return `"${step.name}" is not a port of the bridge "${step.bridge}"`
+  if (peer.mac !== step.peer.mac) return `"${step.peer.name}" has the MAC ${peer.mac}, not ${step.peer.mac}`
+  return undefined
+}
+
+function comparePort(step: PortStep, { host }: Observed): string | undefined {
+  const port = find(host, step.name)
+  if (port !== undefined && step.hairpin && !port.hairpin) return `hairpin mode is off on "${step.name}"`
+  return port !== undefined && step.isolated && !port.isolated ? `"${step.name}" is not isolated` : undefined
+}
+
+function compareUp(site: ObservedSite, name: string): string | undefined {
+  const link = find(site, name)
+  return link !== undefined && (link.flags & IFF.up) === 0 ? `"${name}" is down` : undefined
+}
+
+function compareAddress(step: AddressStep, site: ObservedSite): string | undefined {
+  const index = find(site, step.name)?.index
+  const own = site.addresses.filter(address => address.index === index).map(address => address.cidr)
+  // CHECK knows a gateway by its address alone: the result names no prefix for it.
+  const isIt = (cidr: Cidr): boolean =>
+    sameIp(cidr.ip, step.cidr.ip) && (step.place === 'host' || cidr.prefix === step.cidr.prefix)
+  return own.some(isIt) ? undefined : `"${step.name}" has lost the address ${formatCidr(step.cidr)}`
+}
+
+function compareRoute(step: Extract<Step, { kind: 'route' }>, site: ObservedSite): string | undefined {
+  const { route, name } = step
+  const index = find(site, name)?.index
+  const isIt = (found: KernelRoute): boolean =>
+    found.dst.prefix === route.dst.prefix &&
+    sameIp(found.dst.ip, route.dst.ip) &&
+    (found.index === undefined || found.index === index) &&
+    (route.gw === undefined || (found.gw !== undefined && sameIp(found.gw, route.gw))) &&
+    found.table === (route.table ?? MAIN_TABLE)
+  return site.routes.some(isIt) ? undefined : `the container has lost the route ${routeText(route)}`
+}
+
+function compareRules(step: RulesStep, rules: readonly Owned[]): string | undefined {
+  const own = rules.filter(rule => sameOwner(rule.owner, step.owner))
+  if (step.purpose === 'spoof-check') {
+    return own.some(rule => rule.kind === 'chain')
+      ? undefined
+      : `the spoof check of "${step.owner.veth}" is gone`
+  }
+  const lost = step.addresses.find(
+    ip => !own.some(rule => rule.kind === 'element' && rule.address === formatIp(ip)),
+  )
+  return lost === undefined ? undefined : `the masquerade rule of ${formatIp(lost)} is gone`
+}

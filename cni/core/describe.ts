@@ -1,0 +1,60 @@
+import { Reader } from '../spec/read.ts'
+import type { AttachmentCall } from '../spec/plugin.ts'
+import type { Dns, Result, ResultInterface, ResultIp } from '../spec/result.ts'
+import type { PluginConfig } from './config.ts'
+import { attachmentPair } from './names.ts'
+import type { Link } from './netlink/link.ts'
+
+/** What the kernel alone knows of a finished attachment. */
+export interface Made {
+  /** Bytes, of both veth ends. */
+  readonly mtu: number
+  readonly bridge: Link | undefined
+}
+
+/** The interfaces of a result, in this order; an address is the container interface's. */
+const CONTAINER = 2
+
+/** The result of an ADD: bridge, host veth and container interface, and the addresses on the last. */
+export function describe(call: AttachmentCall, config: PluginConfig, result: Result, made: Made): Result {
+  const ips = result.ips.map(ip => ({ ...ip, address: onInterface(config, ip), interface: CONTAINER }))
+  return {
+    interfaces: interfaces(call, config, made),
+    ips,
+    routes: result.routes,
+    dns: dns(call.config.keys, result),
+  }
+}
+
+function interfaces(call: AttachmentCall, config: PluginConfig, { mtu, bridge }: Made): ResultInterface[] {
+  const { name, mac, peerMac } = attachmentPair(call.attachment)
+  return [
+    {
+      name: config.bridge,
+      ...(bridge?.mac === undefined ? {} : { mac: bridge.mac }),
+      mtu: bridge?.mtu ?? mtu,
+    },
+    { name, mac, mtu },
+    { name: call.attachment.ifname, mac: config.mac ?? peerMac, mtu, sandbox: call.netns },
+  ]
+}
+
+/** The address as the interface carries it: in `l3` it stands alone. */
+const onInterface = (config: PluginConfig, { address }: ResultIp): ResultIp['address'] =>
+  config.mode === 'l3' ? { ip: address.ip, prefix: address.ip.family.bits } : address
+
+/** The config's own `dns`, when it has any, else the address plugin's. */
+function dns(keys: Reader, result: Result): Dns {
+  const own = keys.object('dns')
+  const lists = Object.entries({
+    nameservers: own.strings('nameservers'),
+    search: own.strings('search'),
+    options: own.strings('options'),
+  })
+  const domain = own.string('domain')
+  const given = [
+    ...lists.filter(([, list]) => list !== undefined && list.length > 0),
+    ...(domain ? [['domain', domain]] : []),
+  ]
+  return given.length > 0 ? Object.fromEntries(given) : result.dns
+}

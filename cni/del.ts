@@ -1,0 +1,59 @@
+import { releaseAddresses } from './addresses.ts'
+import { hostVethName, networkTag } from './core/names.ts'
+import { delLink } from './core/netlink/link.ts'
+import { isErrno } from './edge/netlink.ts'
+import { removeRulesOf } from './edge/nft.ts'
+import { Site } from './edge/site.ts'
+import { CniError, joinErrors, messageOf } from './spec/error.ts'
+import type { DelCall } from './spec/plugin.ts'
+
+/**
+ * DEL: rules, link, addresses. All three are found by the attachment's name, so nothing else is needed: not the
+ * namespace, not the earlier result. The addresses go last and only when the link is gone, because an address that is
+ * free while somebody still answers to it would soon have two owners.
+ */
+export async function del(call: DelCall): Promise<void> {
+  const { keys, name: network } = call.config
+  const veth = hostVethName(call.attachment)
+  const failures = await collect([
+    async () => {
+      if (hasRules(call)) await removeRulesOf(call.world, { network: networkTag(network), veth })
+    },
+    async () => removeLink(call, veth),
+  ])
+  const type = keys.object('ipam').string('type') || undefined
+  if (failures.length === 0 && type !== undefined)
+    failures.push(...(await collect([() => releaseAddresses(call, type)])))
+  const failure = joinErrors(failures)
+  if (failure !== undefined) throw failure
+}
+
+/** Whether the config puts rules into the table; without, nft is not even looked for. */
+export const hasRules = ({ config: { keys } }: Pick<DelCall, 'config'>): boolean =>
+  keys.value('ipMasq') === true || keys.value('macspoofchk') === true
+
+function removeLink({ trace }: DelCall, veth: string): void {
+  using host = new Site()
+  try {
+    host.netlink.request(delLink(veth))
+    trace.step(`ip link del ${veth}`)
+  } catch (error) {
+    if (isErrno(error, 'ENODEV')) return
+    throw new CniError('netlink', `Cannot delete the host veth "${veth}": ${messageOf(error)}; DEL again`, {
+      cause: error,
+    })
+  }
+}
+
+/** Runs every job, whatever the others do; answers what went wrong. */
+export async function collect(jobs: readonly (() => Promise<void>)[]): Promise<unknown[]> {
+  const failures: unknown[] = []
+  for (const job of jobs) {
+    try {
+      await job()
+    } catch (error) {
+      failures.push(error)
+    }
+  }
+  return failures
+}

@@ -1,0 +1,74 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Cidr, formatCidr, overlaps, sameIp } from '../../ipam/core/ip.ts'
+import { addAddress, delAddress } from '../core/netlink/address.ts'
+import type { AddressStep } from '../core/step.ts'
+import { CniError } from '../spec/error.ts'
+import type { World } from '../spec/world.ts'
+import { isUnused } from './apply-bridge.ts'
+import { isErrno } from './netlink.ts'
+import type { Site } from './site.ts'
+
+/** The kernel's detection takes one second with its defaults (net.ipv6.conf.*.dad_transmits, retrans_time). */
+const SETTLE_MS = 5_000
+const POLL_MS = 10
+
+/** Puts an address on an interface. Its undo takes it away again, unless it is a bridge's that others use. */
+export function putAddress(step: AddressStep, site: Site): (() => void) | undefined {
+  const index = site.index(step.name)
+  if (step.conflict !== 'keep') clearTheWay(step, site)
+  try {
+    site.netlink.request(addAddress(index, step.cidr, step.dad))
+  } catch (error) {
+    if (step.place === 'host' && isErrno(error, 'EEXIST')) return undefined
+    throw error
+  }
+  if (step.place === 'container') return undefined
+  return () => {
+    if (isUnused(site, step.name)) site.netlink.request(delAddress(index, step.cidr))
+  }
+}
+
+/** Removes or refuses addresses that are in the way: a bridge left over from another podCIDR, most often. */
+function clearTheWay(step: AddressStep, site: Site): void {
+  const others = site.addresses(step.name).map(address => address.cidr)
+  for (const other of others.filter(cidr => isInTheWay(cidr, step))) {
+    if (step.conflict === 'refuse') throw conflict(step, other)
+    site.netlink.request(delAddress(site.index(step.name), other))
+  }
+}
+
+function isInTheWay(other: Cidr, step: AddressStep): boolean {
+  if (other.ip.family !== step.cidr.ip.family) return false
+  if (step.siblings.some(sibling => sameIp(sibling.ip, other.ip) && sibling.prefix === other.prefix))
+    return false
+  return other.ip.family.version === 4 || overlaps(other, step.cidr)
+}
+
+const conflict = (step: AddressStep, other: Cidr): CniError =>
+  new CniError(
+    'bridge-conflict',
+    `"${step.name}" already has an IP address different from ${formatCidr(step.cidr)}: ${formatCidr(other)}; set "forceAddress" to replace it, or remove it with "ip address del"`,
+  )
+
+/** Waits until no address of an interface is under duplicate address detection. */
+export async function settle(site: Site, name: string, world: World): Promise<void> {
+  const deadline = world.now() + SETTLE_MS
+  for (;;) {
+    const addresses = site.addresses(name)
+    const duplicate = addresses.find(address => address.duplicate)
+    if (duplicate !== undefined) {
+      throw new CniError(
+        'address-taken',
+        `Cannot use ${formatCidr(duplicate.cidr)} on "${name}": another machine on the link has it; exclude it from the range`,
+      )
+    }
+    if (!addresses.some(address => address.tentative)) return
+    if (world.now() > deadline) {
+      throw new CniError(
+        'try-again',
+        `Cannot finish duplicate address detection on "${name}" within ${SETTLE_MS / 1000} s; try again`,
+      )
+    }
+    await sleep(POLL_MS)
+  }
+}

@@ -1,0 +1,32 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { setForwarding } from '../core/netlink/link.ts'
+import { CniError } from '../spec/error.ts'
+import type { World } from '../spec/world.ts'
+import { isErrno } from './netlink.ts'
+import type { Site } from './site.ts'
+
+/** The kernel notices a veth's carrier in a worker of its own, at once or, in the worst case, a second later. */
+const CARRIER_MS = 3_000
+const POLL_MS = 1
+
+/**
+ * Lets a bridge port forward. Without this the port starts when the kernel's link watch comes round to it, and the
+ * container's first packets are lost; the kernel refuses (ENETDOWN) until it has seen the carrier.
+ */
+export async function forward(host: Site, name: string, world: World): Promise<void> {
+  const request = setForwarding(host.index(name))
+  for (const deadline = world.now() + CARRIER_MS; ; await sleep(POLL_MS)) {
+    try {
+      return void host.netlink.request(request)
+    } catch (error) {
+      if (!isErrno(error, 'ENETDOWN')) throw error
+      if (world.now() > deadline) {
+        throw new CniError(
+          'try-again',
+          `Cannot start the bridge port "${name}": it has no carrier after ${CARRIER_MS / 1000} s; try again`,
+          { cause: error },
+        )
+      }
+    }
+  }
+}

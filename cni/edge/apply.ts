@@ -1,0 +1,140 @@
+import { explain } from '../core/failure.ts'
+import { commandOf } from '../core/command.ts'
+import { addRoute, MAIN_TABLE, SCOPE } from '../core/netlink/route.ts'
+import { addVeth, changeVlan, delLink, setLink, setPort } from '../core/netlink/link.ts'
+import type { RulesStep, Step, VethStep } from '../core/step.ts'
+import { CniError, messageOf } from '../spec/error.ts'
+import type { Call } from '../spec/plugin.ts'
+import type { World } from '../spec/world.ts'
+import { putAddress, settle } from './apply-address.ts'
+import { makeBridge } from './apply-bridge.ts'
+import { forward } from './apply-port.ts'
+import { NetlinkError } from './netlink.ts'
+import { loadRules, removeRulesAt, removeRulesOf } from './nft.ts'
+import { type Sites, siteOf } from './site.ts'
+import { writeSysctl } from './sysctl.ts'
+
+/** Takes back what a step has done. */
+export type Undo = () => void | Promise<void>
+
+/** Carries out the steps in order; what each takes back goes onto `undo`, to run in reverse when the caller fails. */
+export async function applyAll(
+  steps: readonly Step[],
+  sites: Sites,
+  call: Call,
+  undo: AsyncDisposableStack,
+): Promise<void> {
+  for (const step of steps) {
+    const takeBack = await apply(step, sites, call)
+    if (takeBack !== undefined) undo.defer(() => quietly(call, takeBack))
+    call.trace.step(commandOf(step))
+  }
+}
+
+/** An undo that fails is reported, and the error that caused the undoing stays the answer. */
+export async function quietly(call: Call, undo: Undo): Promise<void> {
+  try {
+    await undo()
+  } catch (error) {
+    call.world.stderr(`podwire: while undoing a failed ADD: ${messageOf(error)}`)
+  }
+}
+
+async function apply(step: Step, sites: Sites, call: Call): Promise<Undo | undefined> {
+  try {
+    return await carryOut(step, sites, call)
+  } catch (error) {
+    if (error instanceof NetlinkError) throw explain(step, error.errno, error.message, error)
+    throw error
+  }
+}
+
+function carryOut(step: Step, sites: Sites, call: Call): Undo | undefined | Promise<Undo | undefined> {
+  const { host, container } = sites
+  switch (step.kind) {
+    case 'bridge':
+      return makeBridge(step, host)
+    case 'sysctl':
+      return void (step.place === 'host' ? writeSysctl(step) : sites.netns.run(() => writeSysctl(step)))
+    case 'veth':
+      return makeVeth(step, sites)
+    case 'port':
+      host.netlink.request(setPort(host.index(step.name), step.hairpin, step.isolated))
+      return void host.netlink.request(setLink(step.name, { alias: step.alias }))
+    case 'vlan':
+      return void host.netlink.request(changeVlan(step.action, host.index(step.name), step.range))
+    case 'up':
+      return void siteOf(sites, step.place).netlink.request(
+        setLink(step.name, { up: true, promisc: step.promisc }),
+      )
+    case 'forward':
+      return forward(host, step.name, call.world).then(() => undefined)
+    case 'address':
+      return putAddress(step, siteOf(sites, step.place))
+    case 'route':
+      return void container.netlink.request(addRoute(kernelRoute(step, container.index(step.name))))
+    case 'announce':
+      return void container.netlink.request(setLink(step.name, { mac: step.mac }))
+    case 'settle':
+      return settle(container, step.name, call.world).then(() => undefined)
+    case 'rules':
+      return loadStep(step, call)
+  }
+}
+
+function makeVeth(step: VethStep, { host, netns }: Sites): Undo {
+  const netnsFd = step.peer.place === 'container' ? netns.fd : undefined
+  const request = addVeth(
+    { name: step.name, mac: step.mac },
+    step.peer,
+    step.mtu,
+    host.index(step.bridge),
+    netnsFd,
+  )
+  host.netlink.request(request)
+  return () => void host.netlink.request(delLink(step.name))
+}
+
+/** The route of a step as the kernel keeps it, for the interface of the given index. */
+export function kernelRoute({ route, onLink }: Extract<Step, { kind: 'route' }>, index: number) {
+  return {
+    dst: route.dst,
+    gw: route.gw,
+    index,
+    table: route.table ?? MAIN_TABLE,
+    scope: route.scope ?? (onLink || route.gw === undefined ? SCOPE.link : SCOPE.universe),
+    priority: route.priority,
+    mtu: route.mtu,
+    advmss: route.advmss,
+  }
+}
+
+async function loadStep(step: RulesStep, { world }: Call): Promise<Undo> {
+  const [last, ...earlier] = step.scripts.toReversed()
+  const isLoaded = await loadFirst(world, earlier.toReversed())
+  if (!isLoaded && last !== undefined) await loadAnyway(step, world, last)
+  return () => removeRulesOf(world, step.owner)
+}
+
+/** Loads the first script that fits; false when none does. */
+async function loadFirst(world: World, scripts: readonly string[]): Promise<boolean> {
+  for (const script of scripts) {
+    const isLoaded = await loadRules(world, script).then(
+      () => true,
+      () => false,
+    )
+    if (isLoaded) return true
+  }
+  return false
+}
+
+async function loadAnyway(step: RulesStep, world: World, script: string): Promise<void> {
+  try {
+    await loadRules(world, script)
+  } catch (error) {
+    // An address that a crash left in the map with another subnet cannot be overwritten, only removed.
+    if (!(error instanceof CniError) || !/File exists/.test(error.details ?? '')) throw error
+    await removeRulesAt(world, step.addresses)
+    await loadRules(world, script)
+  }
+}

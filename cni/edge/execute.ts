@@ -1,0 +1,47 @@
+import { spawn } from 'node:child_process'
+import { CniError } from '../spec/error.ts'
+
+/** Far beyond any answer of nft or of a plugin; a program that prints more is stopped. */
+const MAX_OUTPUT_BYTES = 64 * 1024 * 1024
+
+/** What a finished program left. */
+export interface Outcome {
+  /** Null when a signal ended it. */
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Runs a program with an input and an environment of its own, to its end. Throws `io` when it cannot be started. */
+export function execute(
+  path: string,
+  args: readonly string[],
+  input: string,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<Outcome> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(path, args, { env, stdio: 'pipe' })
+    const output = { stdout: [] as Buffer[], stderr: [] as Buffer[] }
+    let bytes = 0
+    for (const name of ['stdout', 'stderr'] as const) {
+      child[name].on('data', (chunk: Buffer) => {
+        output[name].push(chunk)
+        bytes += chunk.length
+        if (bytes > MAX_OUTPUT_BYTES) child.kill()
+      })
+    }
+    child.on('error', cause => {
+      reject(new CniError('io', `Cannot start "${path}": ${cause.message}; is it executable?`, { cause }))
+    })
+    child.on('close', code => {
+      resolve({
+        code,
+        stdout: Buffer.concat(output.stdout).toString(),
+        stderr: Buffer.concat(output.stderr).toString(),
+      })
+    })
+    // A program that ends without reading its input is judged by what it printed.
+    child.stdin.on('error', () => {})
+    child.stdin.end(input)
+  })
+}

@@ -1,0 +1,121 @@
+import { closeSync } from 'node:fs'
+import {
+  encodeRequest,
+  FLAG,
+  parseAck,
+  type Reply,
+  type Request,
+  splitReplies,
+  TYPE,
+} from '../core/netlink/message.ts'
+import { CniError } from '../spec/error.ts'
+import { errno, errnoName, libc } from './libc.ts'
+
+// include/uapi/linux/netlink.h, asm-generic/socket.h
+const AF_NETLINK = 16
+const SOCK_RAW_CLOEXEC = 3 | 0o2000000
+const SOL_SOCKET = 1
+const SO_RCVTIMEO = 20
+const SOL_NETLINK = 270
+const OPTIONS = { capAck: 10, extAck: 11, strictCheck: 12 } as const
+
+const TIMEOUT_SECONDS = 10n
+/** The kernel sends dumps in datagrams of at most 32 KiB (net/netlink/af_netlink.c), but never more than the buffer. */
+const BUFFER_BYTES = 64 * 1024
+const DUMP_TRIES = 5
+
+/** A request that the kernel refused. */
+export class NetlinkError extends CniError {
+  /** Its errno, by name: `EEXIST`. */
+  readonly errno: string
+
+  constructor(errno: string, sentence: string | undefined) {
+    super('netlink', sentence === undefined ? errno : `${errno} (${sentence})`)
+    this.errno = errno
+  }
+}
+
+/** Whether a thrown value is the kernel's refusal with one of these errnos. */
+export const isErrno = (thrown: unknown, ...names: string[]): boolean =>
+  thrown instanceof NetlinkError && names.includes(thrown.errno)
+
+/**
+ * A route netlink socket of the network namespace it was opened in, whichever namespace the thread is in later.
+ * Calls are synchronous: the kernel carries a request out before `send` returns, so there is nothing to wait for.
+ */
+export class Netlink implements Disposable {
+  readonly #fd: number
+  readonly #buffer = Buffer.alloc(BUFFER_BYTES)
+  #sequence = 0
+
+  constructor() {
+    this.#fd = libc().socket(AF_NETLINK, SOCK_RAW_CLOEXEC, 0)
+    if (this.#fd < 0) throw new CniError('netlink', `Cannot open a netlink socket: ${errnoName(errno())}`)
+    const one = Buffer.from(Uint32Array.of(1).buffer)
+    // Old kernels refuse some of these; then errors carry less text and dumps are filtered here.
+    for (const option of Object.values(OPTIONS)) libc().setsockopt(this.#fd, SOL_NETLINK, option, one, 4)
+    const timeout = Buffer.from(BigInt64Array.of(TIMEOUT_SECONDS, 0n).buffer)
+    libc().setsockopt(this.#fd, SOL_SOCKET, SO_RCVTIMEO, timeout, 16)
+  }
+
+  /** Sends one request and waits for its answer: none for an acknowledged change, one for a GET. */
+  request(request: Request): Reply | undefined {
+    const sequence = this.#send(request)
+    for (;;) {
+      for (const reply of this.#receive()) {
+        if (reply.sequence !== sequence) continue
+        if (reply.type !== TYPE.error) return reply
+        throwIfRefused(reply)
+        return undefined
+      }
+    }
+  }
+
+  /** Sends a dump request and collects all parts; starts again when the kernel says that they do not fit together. */
+  dump(request: Request): Reply[] {
+    for (let attempt = 1; attempt <= DUMP_TRIES; attempt += 1) {
+      const replies = this.#collect(this.#send(request))
+      if (replies.every(reply => (reply.flags & FLAG.dumpInterrupted) === 0)) return replies
+    }
+    throw new CniError(
+      'try-again',
+      `Cannot list the kernel's objects: they changed during each of ${DUMP_TRIES} tries`,
+    )
+  }
+
+  [Symbol.dispose](): void {
+    closeSync(this.#fd)
+  }
+
+  #collect(sequence: number): Reply[] {
+    const replies: Reply[] = []
+    for (;;) {
+      for (const reply of this.#receive()) {
+        if (reply.sequence !== sequence) continue
+        if (reply.type === TYPE.error) throwIfRefused(reply)
+        if (reply.type === TYPE.done) return replies
+        replies.push(reply)
+      }
+    }
+  }
+
+  #send(request: Request): number {
+    this.#sequence += 1
+    const bytes = Buffer.from(encodeRequest(request, this.#sequence))
+    const sent = libc().send(this.#fd, bytes, BigInt(bytes.length), 0)
+    if (sent < 0n) throw new NetlinkError(errnoName(errno()), 'while sending')
+    return this.#sequence
+  }
+
+  #receive(): Reply[] {
+    const length = libc().recv(this.#fd, this.#buffer, BigInt(BUFFER_BYTES), 0)
+    if (length < 0n) throw new NetlinkError(errnoName(errno()), 'while receiving')
+    // A copy: the next datagram overwrites the buffer while replies are still in use.
+    return splitReplies(new Uint8Array(this.#buffer.subarray(0, Number(length))))
+  }
+}
+
+function throwIfRefused(reply: Reply): void {
+  const { errno: number, sentence } = parseAck(reply)
+  if (number !== 0) throw new NetlinkError(errnoName(number), sentence)
+}

@@ -1,0 +1,75 @@
+import { existsSync } from 'node:fs'
+import { formatIp, type Ip } from '../../ipam/core/ip.ts'
+import { parseOwned, type Owned, type Owner, removalScript, sameOwner, emptiedChains } from '../core/rules.ts'
+import { CniError } from '../spec/error.ts'
+import type { World } from '../spec/world.ts'
+import type { Outcome } from './execute.ts'
+
+const SYSTEM_FOLDERS = ['/usr/sbin', '/sbin', '/usr/local/sbin', '/usr/bin']
+
+/** Loads a script as one transaction: all of it or nothing. */
+export async function loadRules(world: World, script: string, checkOnly = false): Promise<void> {
+  const outcome = await nft(world, [...(checkOnly ? ['-c'] : []), '-f', '-'], script)
+  if (outcome.code === 0) return
+  const words = outcome.stderr.trim().split('\n')[0] ?? ''
+  throw new CniError('nft', `Cannot change table "inet podwire": ${words}; try the script with "nft -f"`, {
+    details: `${script}${outcome.stderr}`,
+  })
+}
+
+/** Everything in our table that carries an owner; empty without nft, because then nothing was ever put there. */
+export async function listOwned(world: World): Promise<Owned[]> {
+  if (findNft(world) === undefined) return []
+  const outcome = await nft(world, ['-j', 'list', 'table', 'inet', 'podwire'], '')
+  // nft fails alike for a table that is not there and one it may not see: `list tables` tells them apart.
+  if (outcome.code === 0) return parseOwned(JSON.parse(outcome.stdout))
+  const tables = await nft(world, ['list', 'tables'], '')
+  if (tables.code === 0) return []
+  throw new CniError(
+    'nft',
+    `Cannot list table "inet podwire": ${outcome.stderr.trim()}; the plugin needs CAP_NET_ADMIN`,
+  )
+}
+
+/** Removes what is chosen from the table, and the subnets' chains that no address leads to any more. */
+export async function removeOwned(world: World, isChosen: (thing: Owned) => boolean): Promise<void> {
+  const all = await listOwned(world)
+  const chosen = all.filter(isChosen)
+  if (chosen.length === 0) return
+  await loadRules(world, removalScript(chosen, emptiedChains(all, chosen))).catch(async () => {
+    // Somebody else has removed some of it meanwhile, or leads an address to an emptied chain again (EBUSY).
+    const left = (await listOwned(world)).filter(isChosen)
+    if (left.length > 0) await loadRules(world, removalScript(left, []))
+  })
+}
+
+/** Removes the rules of one attachment. */
+export const removeRulesOf = (world: World, owner: Owner): Promise<void> =>
+  removeOwned(world, thing => sameOwner(owner, thing.owner))
+
+/** Frees addresses in the masquerade maps, whoever put them there. */
+export function removeRulesAt(world: World, addresses: readonly Ip[]): Promise<void> {
+  const texts = addresses.map(formatIp)
+  return removeOwned(world, thing => thing.kind === 'element' && texts.includes(thing.address))
+}
+
+/** The path of nft: from PATH, else where distributions put it, because runtimes hand down a bare PATH. */
+function findNft(world: World): string | undefined {
+  const folders = [
+    ...(world.env['PATH'] ?? '').split(':').filter(folder => folder.startsWith('/')),
+    ...SYSTEM_FOLDERS,
+  ]
+  return folders.map(folder => `${folder}/nft`).find(path => existsSync(path))
+}
+
+async function nft(world: World, args: readonly string[], input: string): Promise<Outcome> {
+  const path = findNft(world)
+  if (path === undefined) {
+    throw new CniError(
+      'kernel-feature-missing',
+      'Cannot run nft: it is in no folder of PATH; install the package "nftables"',
+    )
+  }
+  const { execute } = await import('./execute.ts')
+  return execute(path, args, input, { LC_ALL: 'C' })
+}

@@ -1,0 +1,70 @@
+import { dumpAddresses, type InterfaceAddress, parseAddress } from '../core/netlink/address.ts'
+import { dumpLinks, getLink, type Link, parseLink } from '../core/netlink/link.ts'
+import { dumpRoutes, type KernelRoute, parseRoute } from '../core/netlink/route.ts'
+import type { Place } from '../core/step.ts'
+import type { Family } from '../../ipam/core/ip.ts'
+import { CniError } from '../spec/error.ts'
+import { isErrno, Netlink } from './netlink.ts'
+import type { Netns } from './netns.ts'
+
+/** One namespace, as netlink shows it. */
+export class Site implements Disposable {
+  readonly netlink: Netlink
+  readonly #indexes = new Map<string, number>()
+
+  constructor(netlink: Netlink = new Netlink()) {
+    this.netlink = netlink
+  }
+
+  /** `ip link show NAME`; undefined when there is none. */
+  link(name: string): Link | undefined {
+    try {
+      const reply = this.netlink.request(getLink(name))
+      return reply && parseLink(reply.body)
+    } catch (error) {
+      if (isErrno(error, 'ENODEV')) return undefined
+      throw error
+    }
+  }
+
+  /** The index of a link that is there, remembered: names do not move while a call is at work. */
+  index(name: string): number {
+    const index = this.#indexes.get(name) ?? this.link(name)?.index
+    if (index === undefined)
+      throw new CniError('try-again', `Cannot find the interface "${name}": it is gone; try again`)
+    this.#indexes.set(name, index)
+    return index
+  }
+
+  /** `ip link show [master BRIDGE]` */
+  links(master?: number): Link[] {
+    const links = this.netlink.dump(dumpLinks(master)).map(reply => parseLink(reply.body))
+    return master === undefined ? links : links.filter(link => link.master === master)
+  }
+
+  /** `ip address show dev NAME` */
+  addresses(name: string): InterfaceAddress[] {
+    const index = this.index(name)
+    const all = this.netlink.dump(dumpAddresses(index)).map(reply => parseAddress(reply.body))
+    return all.filter(address => address?.index === index) as InterfaceAddress[]
+  }
+
+  /** `ip route show table all` of a family, unicast only. */
+  routes(family: Family): KernelRoute[] {
+    return this.netlink.dump(dumpRoutes(family)).flatMap(reply => parseRoute(reply.body) ?? [])
+  }
+
+  [Symbol.dispose](): void {
+    this.netlink[Symbol.dispose]()
+  }
+}
+
+/** The two places an attachment is made of. */
+export interface Sites {
+  readonly host: Site
+  readonly container: Site
+  readonly netns: Netns
+}
+
+/** The site that a step's place names. */
+export const siteOf = (sites: Sites, place: Place): Site => (place === 'host' ? sites.host : sites.container)

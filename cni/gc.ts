@@ -1,0 +1,42 @@
+import { collectAddresses } from './addresses.ts'
+import { hostVethName, networkOfAlias, networkTag } from './core/names.ts'
+import { delLink } from './core/netlink/link.ts'
+import { collect } from './del.ts'
+import { isErrno } from './edge/netlink.ts'
+import { removeOwned } from './edge/nft.ts'
+import { Site } from './edge/site.ts'
+import { joinErrors } from './spec/error.ts'
+import type { GcCall } from './spec/plugin.ts'
+
+/**
+ * GC: removes every attachment of this network that the runtime does not list. Links carry their network in the alias,
+ * rules in the comment, addresses in the store's folder: other networks are never looked at twice.
+ */
+export async function gc(call: GcCall): Promise<void> {
+  if (call.valid === undefined) return
+  const network = networkTag(call.config.name)
+  const keep = new Set<string>(call.valid.map(hostVethName))
+  const type = call.config.keys.object('ipam').string('type') || undefined
+  const failures = await collect([
+    () => removeOwned(call.world, ({ owner }) => owner.network === network && !keep.has(owner.veth)),
+    async () => removeLinks(call, network, keep),
+    async () => {
+      if (type !== undefined) await collectAddresses(call, type)
+    },
+  ])
+  const failure = joinErrors(failures)
+  if (failure !== undefined) throw failure
+}
+
+function removeLinks({ trace }: GcCall, network: string, keep: ReadonlySet<string>): void {
+  using host = new Site()
+  const stale = host.links().filter(link => networkOfAlias(link.alias) === network && !keep.has(link.name))
+  for (const { name } of stale) {
+    try {
+      host.netlink.request(delLink(name))
+      trace.step(`ip link del ${name}`)
+    } catch (error) {
+      if (!isErrno(error, 'ENODEV')) throw error
+    }
+  }
+}

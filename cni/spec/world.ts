@@ -1,0 +1,22 @@
+/**
+ * All that a call may use of the process it runs in. The plugin's `main.ts` fills it from the process, the daemon
+ * from a socket, a test from an object: nothing else in `cni/` and `ipam/` reads `process`.
+ */
+export interface World {
+  /** The name the program was called by, without its folder: `podwire`, `podwire-ipam`, `podwired`. */
+  readonly program: string
+  /** The command line after the program's name. */
+  readonly argv: readonly string[]
+  /** The environment, CNI variables included. */
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** All of standard input, up to its end. Throws a CniError when it does not end in time or is too large. */
+  stdin(): Promise<Uint8Array>
+  /** Writes the one JSON of the call; called at most once. */
+  stdout(text: string): void
+  /** Writes one line for people. */
+  stderr(line: string): void
+  /** Adds text to the end of a file, for traces; throws when it cannot. */
+  append(path: string, text: string): void
+  /** Milliseconds from some fixed moment on, for traces. */
+  now(): number
+}
