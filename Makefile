@@ -51,7 +51,7 @@ conformance: build ## Test with container runtimes that others wrote
 
 bench: build ## Time ADD and DEL beside the reference plugins
 	@deploy/prerequisites test
-	@test/isolated node test/bench/standalone.ts
+	@test/isolated node test/bench/standalone.ts $(ROUNDS)
 
 fmt: $(NODE_MODULES) ## Let prettier format everything
 	prettier --write --log-level=warn .
@@ -59,7 +59,7 @@ fmt: $(NODE_MODULES) ## Let prettier format everything
 clean: ## Remove what was built and installed
 	rm -rf dist .tap node_modules
 
-$(OUTPUT): $(NODE_MODULES) $(SOURCES) deploy/build.ts
+$(OUTPUT): $(NODE_MODULES) $(SOURCES) $(wildcard deploy/*.ts deploy/*.cjs) package.json
 	node deploy/build.ts $(ARCH)
 
 $(NODE_MODULES): package-lock.json

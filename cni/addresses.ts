@@ -1,6 +1,6 @@
 import { reserve } from '../ipam/add.ts'
 import { ipam } from '../ipam/plugin.ts'
-import { callDelegate } from './edge/delegate.ts'
+import { callDelegate, findDelegate } from './edge/delegate.ts'
 import { quietly } from './edge/apply.ts'
 import { CniError } from './spec/error.ts'
 import type { AttachmentCall, Call, DelCall, GcCall } from './spec/plugin.ts'
@@ -21,6 +21,8 @@ export async function getAddresses(
     undo.defer(() => quietly(call, release))
     return result
   }
+  // A plugin that is not there has nothing to undo.
+  findDelegate(call, type)
   // Registered first: SPEC section 4 wants a DEL also after an ADD of the delegate that failed half-way.
   undo.defer(() => quietly(call, async () => void (await callDelegate(call, type, 'DEL'))))
   const answer = await callDelegate(call, type, 'ADD')

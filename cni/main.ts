@@ -1,6 +1,7 @@
 import { basename } from 'node:path'
 import { readAll, writeAll } from './edge/fd.ts'
 import { appendTrace } from './edge/trace-file.ts'
+import { messageOf } from './spec/error.ts'
 import type { Plugin } from './spec/plugin.ts'
 import { run } from './spec/run.ts'
 import type { World } from './spec/world.ts'
@@ -87,8 +88,12 @@ async function version(): Promise<string> {
 }
 
 function print(world: World, text: string): number {
-  world.stdout(text)
-  return 0
+  try {
+    world.stdout(text)
+    return 0
+  } catch (error) {
+    return refuse(world, `Cannot write to standard output: ${messageOf(error)}`, 1)
+  }
 }
 
 function refuse(world: World, message: string, code: number): number {
@@ -96,4 +101,4 @@ function refuse(world: World, message: string, code: number): number {
   return code
 }
 
-main(processWorld()).then(code => (process.exitCode = code))
+void main(processWorld()).then(code => (process.exitCode = code))

@@ -1,19 +1,31 @@
-import { build } from 'esbuild'
 import { execFileSync } from 'node:child_process'
-import { existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { copyFileSync, existsSync, linkSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { build } from 'esbuild'
 
 /*
  * Makes the executable: all of cni/main.ts in one script, that script inside a copy of the Node.js runtime, and the
- * names it answers to. Usage: node deploy/build.ts [x64|arm64] [MAIN]
+ * names it answers to. The same sources give the same bytes. Usage: node deploy/build.ts [x64|arm64]
  */
 
+const MAIN = 'cni/main.ts'
+/** The other names of the program, as hard links. */
 const NAMES = ['podwire-ipam', 'podwired']
 
-/** Bundles the program into one CommonJS file, the form that a single executable starts fastest from. */
-async function bundle(main: string, outfile: string): Promise<void> {
+const OPTIONS = [
+  // node:ffi is experimental and says so on stderr, which is the runtime's log.
+  '--no-warnings',
+  // A call ends before a helper thread is of use, or before garbage is worth collecting: 2 ms and 3 ms of an ADD.
+  // Stripping the binary, a startup snapshot and no JIT were measured too, and gained nothing.
+  '--v8-pool-size=0',
+  '--min-semi-space-size=16',
+  '--max-semi-space-size=16',
+]
+
+/** Bundles the program into one script. */
+async function bundle(outfile: string): Promise<void> {
   await build({
-    entryPoints: [main],
+    entryPoints: [MAIN],
     outfile,
     bundle: true,
     platform: 'node',
@@ -22,6 +34,8 @@ async function bundle(main: string, outfile: string): Promise<void> {
     minify: true,
     // Class and function names stay in error messages and stacks.
     keepNames: true,
+    // deploy/start.cjs reads it as Latin-1.
+    charset: 'ascii',
     // `await import('node:x')` becomes a lazy require: that spares the start of the module loader.
     supported: { 'dynamic-import': false },
     legalComments: 'none',
@@ -29,65 +43,65 @@ async function bundle(main: string, outfile: string): Promise<void> {
   })
 }
 
-/** Puts the script into a copy of `runtime`; the runtime of this machine also compiles it ahead of time. */
-function embed(main: string, output: string, runtime: string | undefined): void {
+/** Makes the executable of this machine's architecture, with the program compiled ahead of time. */
+function embed(folder: string): void {
+  run(process.execPath, ['--predictable', 'deploy/compile.ts', folder])
+  const assets = { script: `${folder}/podwire.script`, code: `${folder}/podwire.code` }
+  buildExecutable(folder, { main: 'deploy/start.cjs', assets })
+}
+
+/** Makes that of another architecture: compiled code does not travel, so the script is the program. */
+function embedForeign(folder: string, arch: string): void {
+  buildExecutable(folder, { main: `${folder}/podwire.cjs`, executable: fetchRuntime(arch) })
+}
+
+function buildExecutable(folder: string, program: object): void {
+  const path = `${folder}/podwire.json`
+  const output = `${folder}/podwire`
+  // A new file, never the old one rewritten: it may be running.
+  rmSync(output, { force: true })
   const config = {
-    main,
+    ...program,
     output,
-    ...(runtime === undefined ? {} : { executable: runtime }),
     disableExperimentalSEAWarning: true,
-    useCodeCache: runtime === undefined,
-    execArgv: ['--no-warnings'],
+    execArgv: OPTIONS,
     // What a runtime has in NODE_OPTIONS changes nothing.
     execArgvExtension: 'none',
   }
-  const path = `${main}.json`
   writeFileSync(path, JSON.stringify(config))
-  // --predictable: or else the code cache would hold this process's random hash seed, and no two builds be equal.
-  execFileSync(process.execPath, ['--predictable', '--build-sea', path], { stdio: ['ignore', 'ignore', 'inherit'] })
+  run(process.execPath, ['--build-sea', path])
 }
 
-/** The runtime of another architecture, from the package of the version that package.json pins. */
+/** The runtime of another architecture: the very package that package-lock.json pins, with its checksum. */
 function fetchRuntime(arch: string): string {
-  const name = `node-linux-${arch}`
-  const folder = join('node_modules/.cache', name)
-  const node = join(folder, 'node_modules', name, 'bin/node')
-  const version = pinned(name)
-  const manifest = join(folder, 'node_modules', name, 'package.json')
-  if (existsSync(node) && (readJson(manifest) as { version: string }).version === version) return node
-  mkdirSync(folder, { recursive: true })
-  writeFileSync(join(folder, 'package.json'), '{"private": true}')
-  const options = ['--no-save', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']
-  const target = ['--os=linux', `--cpu=${arch}`, '--force', '--prefix', folder]
-  execFileSync('npm', ['install', ...options, ...target, `${name}@${version}`], { stdio: 'inherit' })
-  return node
-}
-
-function pinned(name: string): string {
-  const { optionalDependencies } = readJson('package.json') as {
-    optionalDependencies: Record<string, string>
+  const folder = join('node_modules/.cache', arch)
+  const node = join(folder, `node_modules/node-linux-${arch}/bin/node`)
+  if (!existsSync(node)) {
+    mkdirSync(folder, { recursive: true })
+    for (const file of ['package.json', 'package-lock.json']) copyFileSync(file, join(folder, file))
+    const quiet = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']
+    run('npm', ['ci', '--omit=dev', '--os=linux', `--cpu=${arch}`, ...quiet], folder)
   }
-  const version = optionalDependencies[name]
-  if (version !== undefined) return version
-  throw new Error(`Cannot build for "${name}": package.json pins no such runtime; use ARCH=x64 or ARCH=arm64`)
+  if (existsSync(node)) return node
+  throw new Error(`Cannot build for "${arch}": package.json pins no such runtime; use ARCH=x64 or ARCH=arm64`)
 }
 
-const readJson = (path: string): unknown => JSON.parse(readFileSync(path, 'utf8'))
+/** Runs a command; what it says is read only when it fails. */
+function run(command: string, args: readonly string[], cwd = '.'): void {
+  execFileSync(command, args, { cwd, stdio: ['ignore', 'ignore', 'inherit'] })
+}
 
-async function run(arch: string, main: string): Promise<void> {
-  const native = arch === process.arch
-  const output = native ? 'dist/podwire' : `dist/${arch}/podwire`
-  const script = native ? 'dist/podwire.cjs' : `dist/${arch}/podwire.cjs`
-  mkdirSync(dirname(output), { recursive: true })
-  await bundle(main, script)
-  // A new file, never the old one rewritten: it may be running.
-  rmSync(output, { force: true })
-  embed(script, output, native ? undefined : fetchRuntime(arch))
+function link(folder: string): void {
   for (const name of NAMES) {
-    const link = join(dirname(output), name)
-    rmSync(link, { force: true })
-    linkSync(output, link)
+    rmSync(`${folder}/${name}`, { force: true })
+    linkSync(`${folder}/podwire`, `${folder}/${name}`)
   }
 }
 
-await run(process.argv[2] ?? process.arch, process.argv[3] ?? 'cni/main.ts')
+const arch = process.argv[2] ?? process.arch
+const folder = arch === process.arch ? 'dist' : `dist/${arch}`
+mkdirSync(folder, { recursive: true })
+await bundle(`${folder}/podwire.cjs`)
+if (arch === process.arch) embed(folder)
+else embedForeign(folder, arch)
+link(folder)

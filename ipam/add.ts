@@ -7,7 +7,7 @@ import { KNOWN_ARGS, parseIpamConfig } from './core/config.ts'
 import { type Cidr, formatCidr, formatIp, type Ip } from './core/ip.ts'
 import { formatSet, rangeOf } from './core/range.ts'
 import { dealWishes, type Wish } from './core/wishes.ts'
-import { cursorTime, isStamped, readCursor, writeCursor } from './edge/cursor.ts'
+import { areStamped, cursorTimes, readCursor, stampCursors, writeCursor } from './edge/cursor.ts'
 import { adopt, makeIndexFolder } from './edge/index.ts'
 import { readResolvConf } from './edge/resolv-conf.ts'
 import { claim, indexed, makeFolders, removeFolder, type Store, taken, unclaim } from './edge/store.ts'
@@ -46,8 +46,6 @@ interface Entered {
   readonly store: Store
   /** The attachment's own folder in the index. */
   readonly folder: string
-  /** The first cursor's time before the index was completed. */
-  readonly seen: number | undefined
   /** Takes back, in reverse, what was done so far. */
   readonly undo: DisposableStack
 }
@@ -56,8 +54,7 @@ interface Entered {
 function enter(call: AttachmentCall, undo: DisposableStack): Entered {
   const store = storeOf(call)
   makeFolders(store)
-  const seen = cursorTime(store)
-  if (!isStamped(seen)) adopt(store)
+  completeIndex(store)
   const [first] = indexed(store, call.attachment)
   if (first !== undefined) {
     throw new CniError(
@@ -67,15 +64,23 @@ function enter(call: AttachmentCall, undo: DisposableStack): Entered {
   }
   const folder = makeIndexFolder(store, call.attachment)
   undo.defer(() => quietly(store, () => removeFolder(folder)))
-  return { call, store, folder, seen, undo }
+  return { call, store, folder, undo }
+}
+
+/** Takes into the index what host-local reserved since we were last here. */
+function completeIndex(store: Store): void {
+  const seen = cursorTimes(store)
+  if (areStamped(seen)) return
+  adopt(store)
+  stampCursors(store, seen)
 }
 
 /** Holds one address of the i-th range set. */
 function hold(entered: Entered, wish: Wish, i: number, exclude: readonly Cidr[]): ResultIp {
-  const { call, store, folder, seen } = entered
+  const { call, store, folder } = entered
   const { ip, range } =
     wish.ip === undefined ? chooseAny(entered, wish, i, exclude) : chooseWished(entered, wish, wish.ip)
-  writeCursor(store, i, ip, folder, seen)
+  writeCursor(store, i, ip, folder)
   const address = { ip, prefix: range.subnet.prefix }
   call.trace.step(`# reserve ${formatCidr(address)} in ${store.folder}`)
   return { address, gateway: range.gateway }

@@ -3,7 +3,7 @@ import type { AttachmentCall, DelCall } from '../cni/spec/plugin.ts'
 import { parseIpamConfig } from './core/config.ts'
 import type { Ip } from './core/ip.ts'
 import { formatSet, rangeOf } from './core/range.ts'
-import { held } from './edge/store.ts'
+import { held } from './edge/held.ts'
 import { storeOf } from './open.ts'
 
 /** The addresses that an attachment holds, in no order. Throws `store`, `invalid-config`. */

@@ -1,7 +1,8 @@
 import type { DelCall } from '../cni/spec/plugin.ts'
 import { formatIp } from './core/ip.ts'
 import { removeIndexFolder, removeLegacyFolder } from './edge/index.ts'
-import { held, remove, type Reservation, type Store } from './edge/store.ts'
+import { held } from './edge/held.ts'
+import { remove, type Reservation, type Store } from './edge/store.ts'
 import { quietly, storeOf } from './open.ts'
 
 /**

@@ -2,6 +2,7 @@ import { CniError, messageOf } from '../cni/spec/error.ts'
 import type { Call } from '../cni/spec/plugin.ts'
 import { allocate } from './core/allocate.ts'
 import { parseIpamConfig } from './core/config.ts'
+import type { Ip } from './core/ip.ts'
 import { formatSet } from './core/range.ts'
 import { readCursor } from './edge/cursor.ts'
 import { isTaken, probe, taken } from './edge/store.ts'
@@ -20,13 +21,14 @@ export async function status(call: Call): Promise<void> {
   if (sets.length === 0) refuse('it has no range; set "ipam.ranges", such as [[{"subnet": "10.1.0.0/24"}]]')
   const store = storeOf(call)
   try {
-    probe(store)
+    // What an ADD makes: its folder in the index, a file and a link for each set (tmpfs counts links), a cursor's draft.
+    probe(store, 2 * sets.length + 2)
   } catch (cause) {
     refuse(messageOf(cause), cause)
   }
   sets.forEach((set, i) => {
     const keeper = {
-      claim: (ip: Parameters<typeof isTaken>[1]) => !isTaken(store, ip),
+      claim: (ip: Ip) => !isTaken(store, ip),
       taken: () => taken(store),
     }
     if (allocate(set, readCursor(store, i), exclude, keeper) !== undefined) return

@@ -1,5 +1,6 @@
 import { formatCidr, formatIp } from '../../ipam/core/ip.ts'
 import type { Route } from '../spec/result.ts'
+import type { VlanRange } from './netlink/link.ts'
 import type { Place, Step } from './step.ts'
 
 const inside = (place: Place): string => (place === 'container' ? 'ip -n CONTAINER' : 'ip')
@@ -10,7 +11,7 @@ export function commandOf(step: Step): string {
     case 'bridge':
       return `ip link add ${step.name}${mtu(step.mtu)} type bridge${step.vlanFiltering ? ' vlan_filtering 1' : ''}`
     case 'sysctl':
-      return `${step.place === 'container' ? 'ip netns exec CONTAINER ' : ''}sysctl -w ${step.key.replaceAll('/', '.')}=${step.value}`
+      return `${step.place === 'container' ? 'ip netns exec CONTAINER ' : ''}sysctl -w ${dotted(step.key)}=${step.value}`
     case 'up':
       return `${inside(step.place)} link set ${step.name} up${step.promisc ? ' promisc on' : ''}`
     case 'veth':
@@ -18,11 +19,11 @@ export function commandOf(step: Step): string {
     case 'port':
       return `ip link set ${step.name} alias "${step.alias}"; bridge link set dev ${step.name} hairpin ${onOff(step.hairpin)} isolated ${onOff(step.isolated)}`
     case 'vlan':
-      return `bridge vlan ${step.action} dev ${step.name} vid ${step.range.min}-${step.range.max}${step.range.access ? ' pvid untagged' : ''}`
+      return `bridge vlan ${step.action} dev ${step.name} vid ${vids(step.range)}${step.range.access ? ' pvid untagged' : ''}`
     case 'forward':
       return `bridge link set dev ${step.name} state 3`
     case 'address':
-      return `${inside(step.place)} address add ${formatCidr(step.cidr)} dev ${step.name}${step.dad ? '' : ' nodad'}`
+      return `${inside(step.place)} address add ${formatCidr(step.cidr)} dev ${step.name}${step.dad || step.cidr.ip.family.version === 4 ? '' : ' nodad'}`
     case 'route':
       return `ip -n CONTAINER route append ${routeText(step.route)} dev ${step.name}${step.onLink ? ' scope link' : ''}`
     case 'announce':
@@ -35,6 +36,9 @@ export function commandOf(step: Step): string {
 }
 
 const mtu = (bytes: number | undefined): string => (bytes === undefined ? '' : ` mtu ${bytes}`)
+const vids = ({ min, max }: VlanRange): string => (min === max ? `${min}` : `${min}-${max}`)
+/** A sysctl's name: dots for slashes, and a slash for the dot of an interface's name. */
+const dotted = (key: string): string => key.replaceAll(/[./]/g, sign => (sign === '/' ? '.' : '/'))
 const onOff = (on: boolean): string => (on ? 'on' : 'off')
 
 /** A route as `ip route` writes it. */
@@ -45,6 +49,7 @@ export function routeText(route: Route): string {
     table: route.table,
     mtu: route.mtu,
     advmss: route.advmss,
+    scope: route.scope,
   }
   const given = Object.entries(words).filter(([, value]) => value !== undefined)
   return [formatCidr(route.dst), ...given.map(([word, value]) => `${word} ${value}`)].join(' ')

@@ -86,6 +86,7 @@ function compareUp(site: ObservedSite, name: string): string | undefined {
 
 function compareAddress(step: AddressStep, site: ObservedSite): string | undefined {
   const index = find(site, step.name)?.index
+  if (index === undefined) return `the interface "${step.name}" is gone`
   const own = site.addresses.filter(address => address.index === index).map(address => address.cidr)
   // CHECK knows a gateway by its address alone: the result names no prefix for it.
   const isIt = (cidr: Cidr): boolean =>

@@ -47,7 +47,7 @@ export function parsePluginConfig(config: NetworkConfig, args: ReadonlyMap<strin
   const isDefaultGateway = keys.boolean('isDefaultGateway') ?? false
   const ipam = keys.object('ipam').string('type')
   const parsed: PluginConfig = {
-    bridge: parseBridge(keys.string('bridge') || 'cbr0'),
+    bridge: parseIfName(keys.string('bridge') || 'cbr0', '"bridge"', 'invalid-config'),
     mode,
     isGateway: isDefaultGateway || mode === 'l3' || (keys.boolean('isGateway') ?? false),
     isDefaultGateway,
@@ -72,14 +72,6 @@ export function parsePluginConfig(config: NetworkConfig, args: ReadonlyMap<strin
 
 function readMode(mode: string): 'l2' | 'l3' {
   return mode === 'l2' || mode === 'l3' ? mode : refuse(`Cannot use "mode": "${mode}"; it is "l2" or "l3"`)
-}
-
-function parseBridge(name: string): IfName {
-  try {
-    return parseIfName(name, '"bridge"')
-  } catch (cause) {
-    throw new CniError('invalid-config', (cause as Error).message, { cause })
-  }
 }
 
 function refuseConflicts(config: PluginConfig): void {

@@ -1,5 +1,6 @@
-import { Reader } from '../spec/read.ts'
+import type { Reader } from '../spec/read.ts'
 import type { AttachmentCall } from '../spec/plugin.ts'
+import { parseDns } from '../spec/result-parse.ts'
 import type { Dns, Result, ResultInterface, ResultIp } from '../spec/result.ts'
 import type { PluginConfig } from './config.ts'
 import { attachmentPair } from './names.ts'
@@ -45,16 +46,6 @@ const onInterface = (config: PluginConfig, { address }: ResultIp): ResultIp['add
 
 /** The config's own `dns`, when it has any, else the address plugin's. */
 function dns(keys: Reader, result: Result): Dns {
-  const own = keys.object('dns')
-  const lists = Object.entries({
-    nameservers: own.strings('nameservers'),
-    search: own.strings('search'),
-    options: own.strings('options'),
-  })
-  const domain = own.string('domain')
-  const given = [
-    ...lists.filter(([, list]) => list !== undefined && list.length > 0),
-    ...(domain ? [['domain', domain]] : []),
-  ]
-  return given.length > 0 ? Object.fromEntries(given) : result.dns
+  const own = parseDns(keys.object('dns'))
+  return Object.keys(own).length > 0 ? own : result.dns
 }

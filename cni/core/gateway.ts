@@ -53,7 +53,7 @@ export function bridgeAddresses(ips: readonly ResultIp[]): Cidr[] {
 
 /** The first of each set of equals. */
 export function uniqueBy<T>(items: readonly T[], key: (item: T) => string): T[] {
-  return [...new Map(items.toReversed().map(item => [key(item), item])).values()].toReversed()
+  return items.filter((item, i) => items.findIndex(other => key(other) === key(item)) === i)
 }
 
 /** Whether a next hop can be reached without another route. */

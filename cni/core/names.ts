@@ -48,9 +48,9 @@ export function networkTag(network: NetworkName): string {
   return network.length <= 64 ? network : bytesToHex(sha256(new TextEncoder().encode(network))).slice(0, 40)
 }
 
-/** The alias of a host veth (`ip link show` prints it): whose link it is. The kernel keeps 255 bytes. */
-export function aliasOf(network: NetworkName, attachment: Attachment): string {
-  return `podwire ${networkTag(network)} ${attachment.containerId} ${attachment.ifname}`.slice(0, 255)
+/** The alias of a host veth (`ip link show` prints it): whose link it is. The kernel keeps 255 bytes, NUL included. */
+export function aliasOf(network: NetworkName, { containerId, ifname }: Attachment): string {
+  return `podwire ${networkTag(network)} ${containerId.slice(0, 160)} ${ifname}`
 }
 
 /** The network tag in an alias that {@link aliasOf} made; undefined for any other alias. */

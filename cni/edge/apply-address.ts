@@ -15,26 +15,34 @@ const POLL_MS = 10
 /** Puts an address on an interface. Its undo takes it away again, unless it is a bridge's that others use. */
 export function putAddress(step: AddressStep, site: Site): (() => void) | undefined {
   const index = site.index(step.name)
-  if (step.conflict !== 'keep') clearTheWay(step, site)
+  if (step.place === 'container') {
+    site.netlink.request(addAddress(index, step.cidr, step.dad))
+    return undefined
+  }
+  if (clearTheWay(step, site)) return undefined
   try {
     site.netlink.request(addAddress(index, step.cidr, step.dad))
   } catch (error) {
-    if (step.place === 'host' && isErrno(error, 'EEXIST')) return undefined
+    // Another ADD was first.
+    if (isErrno(error, 'EEXIST')) return undefined
     throw error
   }
-  if (step.place === 'container') return undefined
   return () => {
     if (isUnused(site, step.name)) site.netlink.request(delAddress(index, step.cidr))
   }
 }
 
-/** Removes or refuses addresses that are in the way: a bridge left over from another podCIDR, most often. */
-function clearTheWay(step: AddressStep, site: Site): void {
-  const others = site.addresses(step.name).map(address => address.cidr)
-  for (const other of others.filter(cidr => isInTheWay(cidr, step))) {
+/**
+ * Removes or refuses addresses that are in the way: a bridge left over from another podCIDR, most often.
+ * Answers whether the wanted address is there already.
+ */
+function clearTheWay(step: AddressStep, site: Site): boolean {
+  const present = site.addresses(step.name).map(address => address.cidr)
+  for (const other of present.filter(cidr => step.conflict !== 'keep' && isInTheWay(cidr, step))) {
     if (step.conflict === 'refuse') throw conflict(step, other)
     site.netlink.request(delAddress(site.index(step.name), other))
   }
+  return present.some(cidr => sameCidr(cidr, step.cidr))
 }
 
 function isInTheWay(other: Cidr, step: AddressStep): boolean {
@@ -43,6 +51,8 @@ function isInTheWay(other: Cidr, step: AddressStep): boolean {
     return false
   return other.ip.family.version === 4 || overlaps(other, step.cidr)
 }
+
+const sameCidr = (a: Cidr, b: Cidr): boolean => sameIp(a.ip, b.ip) && a.prefix === b.prefix
 
 const conflict = (step: AddressStep, other: Cidr): CniError =>
   new CniError(

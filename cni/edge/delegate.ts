@@ -12,7 +12,7 @@ export async function callDelegate(
   type: string,
   command: string,
 ): Promise<JsonObject | undefined> {
-  const path = findPlugin(type, call.env.path)
+  const path = findDelegate(call, type)
   const { execute } = await import('./execute.ts')
   const env = { ...call.world.env, CNI_COMMAND: command }
   const outcome = await execute(path, [], JSON.stringify(call.config.json), env)
@@ -22,8 +22,11 @@ export async function callDelegate(
   return outcome.stdout.trim() === '' ? undefined : parseAnswer(type, outcome.stdout)
 }
 
-/** The file of a plugin, in the first folder of CNI_PATH that has it. */
-function findPlugin(type: string, folders: readonly string[]): string {
+/**
+ * The file of a plugin, in the first folder of CNI_PATH that has it. Throws `delegate-missing`, and `invalid-config`
+ * for a type that is no file name.
+ */
+export function findDelegate({ env: { path: folders } }: Call, type: string): string {
   if (type.includes('/') || type.includes('\0') || type === '.' || type === '..') {
     throw new CniError(
       'invalid-config',

@@ -29,9 +29,9 @@ export class NetlinkError extends CniError {
   /** Its errno, by name: `EEXIST`. */
   readonly errno: string
 
-  constructor(errno: string, sentence: string | undefined) {
-    super('netlink', sentence === undefined ? errno : `${errno} (${sentence})`)
-    this.errno = errno
+  constructor(refusal: string, sentence: string | undefined) {
+    super('netlink', sentence === undefined ? refusal : `${refusal} (${sentence})`)
+    this.errno = refusal
   }
 }
 

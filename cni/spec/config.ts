@@ -56,7 +56,11 @@ export function parseValidAttachments(keys: Reader): Attachment[] | undefined {
       ? 'cni.dev/attachments'
       : 'cni.dev/valid-attachments'
   return keys.objects(key)?.map(item => ({
-    containerId: parseContainerId(item.string('containerID') ?? '', item.path('containerID')),
-    ifname: parseIfName(item.string('ifname') ?? '', item.path('ifname')),
+    containerId: parseContainerId(
+      item.string('containerID') ?? '',
+      item.path('containerID'),
+      'invalid-config',
+    ),
+    ifname: parseIfName(item.string('ifname') ?? '', item.path('ifname'), 'invalid-config'),
   }))
 }

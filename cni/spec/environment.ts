@@ -1,5 +1,5 @@
 import type { Brand } from './brand.ts'
-import { CniError } from './error.ts'
+import { CniError, type ErrorKind } from './error.ts'
 
 /** A container's identity as the runtime names it: letters, digits, `_`, `.`, `-`, the first a letter or digit. */
 export type ContainerId = Brand<string, 'ContainerId'>
@@ -44,8 +44,13 @@ const REQUIRED: Readonly<Record<Operation, readonly string[]>> = {
   STATUS: [],
 }
 
-const invalid = (name: string, value: string, rule: string): never => {
-  throw new CniError('invalid-environment', `Cannot use ${name} "${value.slice(0, 80)}": ${rule}`)
+const invalid = (
+  name: string,
+  value: string,
+  rule: string,
+  kind: ErrorKind = 'invalid-environment',
+): never => {
+  throw new CniError(kind, `Cannot use ${name} "${value.slice(0, 80)}": ${rule}`)
 }
 
 const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/
@@ -53,22 +58,19 @@ const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/
 /** Whether a text is a name as the specification draws them, for container ids and network names. */
 export const isName = (text: string): boolean => NAME.test(text)
 
-/** Reads a container id; `source` names the variable or key it came from. */
-export function parseContainerId(text: string, source: string): ContainerId {
-  if (!isName(text))
-    invalid(source, text, 'it must be letters, digits, "_", "." or "-", and start with a letter or digit')
+/** Reads a container id; `source` names the variable or key it came from, `kind` is `invalid-config` for a key. */
+export function parseContainerId(text: string, source: string, kind?: ErrorKind): ContainerId {
+  const rule = 'it must be letters, digits, "_", "." or "-", and start with a letter or digit'
+  if (!isName(text)) invalid(source, text, rule, kind)
   return text as ContainerId
 }
 
-/** Reads an interface name; `source` names the variable or key it came from. */
-export function parseIfName(text: string, source: string): IfName {
+/** Reads an interface name; `source` names the variable or key it came from, `kind` is `invalid-config` for a key. */
+export function parseIfName(text: string, source: string, kind?: ErrorKind): IfName {
+  const rule = 'an interface name has 1 to 15 characters, no "/", ":" or space, and is not "." or ".."'
   // What dev_valid_name() in the kernel's net/core/dev.c refuses, and bytes that no tool can show.
   if (!/^[^/:\s\p{Cc}]{1,15}$/u.test(text) || Buffer.byteLength(text) > 15 || text === '.' || text === '..') {
-    invalid(
-      source,
-      text,
-      'an interface name has 1 to 15 characters, no "/", ":" or space, and is not "." or ".."',
-    )
+    invalid(source, text, rule, kind)
   }
   return text as IfName
 }
@@ -78,10 +80,7 @@ function parseNetns(text: string): NetnsPath {
   return text as NetnsPath
 }
 
-/**
- * Reads CNI_ARGS, `KEY=VALUE;KEY=VALUE`. `known` are the keys the caller acts on; any other is an error
- * unless `IgnoreUnknown` is 1 or true, as kubelet and containerd set it.
- */
+/** Reads CNI_ARGS, `KEY=VALUE;KEY=VALUE`; which keys there may be is for {@link refuseUnknownArgs}. */
 export function parseArgs(text: string): Map<string, string> {
   const args = new Map<string, string>()
   for (const pair of text === '' ? [] : text.split(';')) {
@@ -93,7 +92,7 @@ export function parseArgs(text: string): Map<string, string> {
   return args
 }
 
-/** Refuses arguments that nobody acts on, unless the runtime said to ignore them. */
+/** Refuses keys of CNI_ARGS that nobody acts on, unless IgnoreUnknown is 1 or true, as kubelet and containerd set it. */
 export function refuseUnknownArgs(args: ReadonlyMap<string, string>, known: ReadonlySet<string>): void {
   if (/^(1|true)$/i.test(args.get('IgnoreUnknown') ?? '')) return
   const unknown = [...args.keys()].filter(key => key !== 'IgnoreUnknown' && !known.has(key))

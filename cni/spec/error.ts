@@ -79,7 +79,12 @@ export class DelegateError extends CniError {
 
 /** The text of any thrown value, without a stack. */
 export function messageOf(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message : String(thrown)
+  if (thrown instanceof Error) return thrown.message
+  try {
+    return String(thrown)
+  } catch {
+    return 'something that has no text'
+  }
 }
 
 /** Several failures of one best-effort job as one error, so that none is lost. */

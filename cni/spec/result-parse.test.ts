@@ -1,4 +1,5 @@
 import fc from 'fast-check'
+import assert from 'node:assert/strict'
 import t from 'tap'
 import { arbitraryLegacyResult, arbitraryResult, cidr, FULL_RESULT, ip } from '../../test/support/result.ts'
 import { parseNetworkConfig } from './config.ts'
@@ -28,7 +29,7 @@ for (const version of VERSIONS.slice(2)) {
     fc.assert(
       fc.property(arbitraryResult, result => {
         const json = throughText(formatResult(result, version))
-        t.strictSame(parseResult(json, '0.1.0', ''), carriedBy(version, result))
+        assert.deepEqual(parseResult(json, '0.1.0', ''), carriedBy(version, result))
       }),
       { numRuns: 50 },
     )
@@ -40,7 +41,7 @@ for (const version of VERSIONS.slice(0, 2)) {
     fc.assert(
       fc.property(arbitraryLegacyResult, result => {
         const json = throughText(formatResult(result, version))
-        t.strictSame(parseResult(json, '1.1.0', ''), result)
+        assert.deepEqual(parseResult(json, '1.1.0', ''), result)
       }),
       { numRuns: 50 },
     )

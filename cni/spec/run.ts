@@ -17,9 +17,9 @@ export async function run(world: World, plugin: Plugin): Promise<number> {
   const command = world.env['CNI_COMMAND'] ?? ''
   if (command === '') return introduce(world, plugin)
   const answer = await answerTo(world, plugin)
-  if (answer.failure === undefined) return print(world, answer.json) ? 0 : 1
-  if (isBug(answer.failure)) world.stderr(stackOf(answer.failure))
-  print(world, errorJson(answer.failure, answer.version, command))
+  if (answer.ok) return print(world, answer.json) ? 0 : 1
+  if (isBug(answer.thrown)) world.stderr(stackOf(answer.thrown))
+  print(world, errorJson(answer.thrown, answer.version, command))
   return 1
 }
 
@@ -30,28 +30,26 @@ function introduce(world: World, plugin: Plugin): number {
   return 0
 }
 
-/** What goes to stdout, and for a failure the version whose reader it is for: the config's, once that is known. */
-interface Answer {
-  readonly json?: JsonObject | undefined
-  readonly failure?: unknown
-  readonly version: CniVersion
-}
+/** What goes to stdout; for a failure with the version that its reader speaks: the config's, once that is known. */
+type Answer =
+  | { readonly ok: true; readonly json: JsonObject | undefined }
+  | { readonly ok: false; readonly thrown: unknown; readonly version: CniVersion }
 
 async function answerTo(world: World, plugin: Plugin): Promise<Answer> {
   const started = world.now()
   let version = NEWEST
   try {
     const command = parseCommand(world.env)
-    if (command === 'VERSION') return { json: VERSION_ANSWER, version }
+    if (command === 'VERSION') return { ok: true, json: VERSION_ANSWER }
     const env = parseEnvironment(command, world.env)
     const json = decode(await world.stdin())
     version = versionOf(json)
     const config = parseNetworkConfig(json)
     refuseTooOld(env.command, config.version)
     const trace = openTrace(world, env, config, started)
-    return { json: await traced({ world, env, config, trace }, plugin, trace.end), version }
-  } catch (failure) {
-    return { failure, version }
+    return { ok: true, json: await traced({ world, env, config, trace }, plugin, trace.end) }
+  } catch (thrown) {
+    return { ok: false, thrown, version }
   }
 }
 
@@ -120,4 +118,4 @@ function print(world: World, json: JsonObject | undefined): boolean {
 }
 
 const stackOf = (thrown: unknown): string =>
-  thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)
+  thrown instanceof Error ? (thrown.stack ?? thrown.message) : messageOf(thrown)

@@ -14,7 +14,7 @@ import {
 import { dirname, join } from 'node:path'
 import type { NetworkName } from '../../cni/spec/config.ts'
 import type { Attachment } from '../../cni/spec/environment.ts'
-import { CniError, messageOf } from '../../cni/spec/error.ts'
+import { CniError } from '../../cni/spec/error.ts'
 import { formatIp, type Ip, parseIp } from '../core/ip.ts'
 import { formatReservation, indexKey, type Owner, ownedBy, parseReservation } from '../core/reservation.ts'
 import { attempt, errnoOf, readPlain, storeError } from './files.ts'
@@ -70,10 +70,12 @@ export const remove = (path: string): void => attempt('remove', path, () => unli
  */
 export function scan(store: Store, which: 'all' | 'unindexed'): Reservation[] {
   const names = list(store.folder)
-  return readAll(
-    store,
-    which === 'all' ? names : names.filter(name => statOf(join(store.folder, name))?.nlink === 1),
-  )
+  return readAll(store, which === 'all' ? names : names.filter(name => !isLinked(join(store.folder, name))))
+}
+
+function isLinked(path: string): boolean {
+  const stat = statOf(path)
+  return stat?.isFile() === true && stat.nlink > 1
 }
 
 function readAll(store: Store, names: readonly string[]): Reservation[] {
@@ -102,20 +104,6 @@ export function indexed(store: Store, { containerId, ifname }: Attachment): Rese
   const keys = [indexKey(containerId, ifname), indexKey(containerId, undefined)]
   const names = new Set(keys.flatMap(key => list(join(store.index, key))))
   return ownedBy(readAll(store, [...names]), { containerId, ifname })
-}
-
-/**
- * The addresses that an attachment holds. When the index knows of none, or is damaged, all files are read:
- * host-local or an old version may have written them. Throws `store`.
- */
-export function held(store: Store, attachment: Attachment): Reservation[] {
-  let found: Reservation[] = []
-  try {
-    found = indexed(store, attachment)
-  } catch (cause) {
-    store.warn(messageOf(cause))
-  }
-  return found.length > 0 ? found : ownedBy(scan(store, 'all'), attachment)
 }
 
 /** An address that this very call got hold of: a file that is told from any later one of the same name. */
@@ -184,18 +172,19 @@ export const makeFolder = (path: string): void =>
 export const removeFolder = (path: string): void =>
   attempt('remove', path, () => rmdirSync(path), ['ENOENT', 'ENOTEMPTY', 'EEXIST'])
 
-/** Throws `store` when an ADD could not write here. Writes nothing, so there is nothing that a crash could leave. */
-export function probe(store: Store): void {
+/**
+ * Throws `store` when an ADD could not write so many files here. Writes nothing, so there is nothing that a crash
+ * could leave.
+ */
+export function probe(store: Store, count: number): void {
   let path = store.folder
   while (attempt('look at', path, () => statSync(path, { throwIfNoEntry: false })) === undefined)
     path = dirname(path)
   attempt('write to', path, () => accessSync(`${path}/.`, constants.W_OK | constants.X_OK))
-  const { bfree, files, ffree } = attempt('look at', path, () => statfsSync(path)) ?? {
-    bfree: 1,
-    files: 0,
-    ffree: 0,
-  }
+  const space = attempt('look at', path, () => statfsSync(path))
+  if (space === undefined) return
   // Some file systems count no inodes: they say 0 of 0.
-  if (bfree === 0 || (files > 0 && ffree === 0))
-    throw storeError('write to', path, Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' }))
+  const { bfree, files, ffree } = space
+  if (bfree > 0 && (files === 0 || ffree >= count)) return
+  throw storeError('write to', path, Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' }))
 }

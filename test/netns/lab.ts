@@ -25,6 +25,15 @@ export interface Attach {
   readonly env?: Readonly<Record<string, string>>
 }
 
+/** A container that the plugin has wired. */
+export interface Pod extends Attach {
+  /** What the ADD answered. */
+  // oxlint-disable-next-line typescript/no-explicit-any -- a test looks into it freely
+  readonly result: any
+  /** Its addresses, without prefix lengths. */
+  readonly addresses: readonly string[]
+}
+
 interface Teardown {
   teardown(handler: () => void): void
 }
@@ -39,6 +48,8 @@ export class Lab {
   readonly host: string
   readonly folder: string
   readonly #namespaces: string[] = []
+  #pods = 0
+  #counters = 0
 
   constructor(t: Teardown) {
     this.folder = mkdtempSync('/run/lab-')
@@ -89,14 +100,31 @@ export class Lab {
   }
 
   /** Calls the plugin in the host's namespace, as a container runtime does. */
-  call(command: string, config: unknown, attach?: Attach, program = PODWIRE): Promise<Answer> {
+  call(
+    command: string,
+    config: unknown,
+    attach?: Attach,
+    program = PODWIRE,
+    ...args: string[]
+  ): Promise<Answer> {
     const env = {
       PATH: process.env['PATH'],
       CNI_COMMAND: command,
       CNI_PATH: '/usr/lib/cni',
       ...(attach === undefined ? {} : this.#attachment(attach)),
     }
-    return plugin(['nsenter', `--net=${this.path(this.host)}`, program], env, JSON.stringify(config))
+    const input = JSON.stringify(config)
+    return plugin(['nsenter', `--net=${this.path(this.host)}`, program, ...args], env, input)
+  }
+
+  /** ADDs a new container, of which `attach` may say more. Throws when the ADD fails. */
+  async attach(config: Config, attach: Partial<Attach> = {}): Promise<Pod> {
+    this.#pods += 1
+    const pod = { id: `c${this.#pods}`, ...attach, netns: attach.netns ?? this.namespace() }
+    const { code, stdout, json } = await this.call('ADD', config, pod)
+    if (code !== 0) throw new Error(`Cannot attach ${pod.id}: ${stdout}`)
+    const ips: { address: string }[] = json.ips ?? []
+    return { ...pod, result: json, addresses: ips.map(ip => ip.address.replace(/\/.*/, '')) }
   }
 
   #attachment({ id, netns, ifname = 'eth0', env }: Attach): Record<string, string> {
@@ -125,6 +153,32 @@ export class Lab {
     return out.trim() === '' ? [] : JSON.parse(out)
   }
 
+  /** Counts packets that match an nft expression at a hook, from now on; answers how many there were. */
+  async count(name: string, hook: string, match: string): Promise<() => Promise<number>> {
+    this.#counters += 1
+    const table = `inet counter${this.#counters}`
+    const chain = `add chain ${table} seen { type filter hook ${hook} priority 300; }`
+    await this.inside(
+      name,
+      'nft',
+      `add table ${table}; ${chain}; add rule ${table} seen ${match} counter`,
+    )
+    return async () => {
+      const listing = await this.inside(name, 'nft', 'list', 'table', 'inet', table.slice(5))
+      return Number(/counter packets (\d+)/.exec(listing)?.[1])
+    }
+  }
+
+  /** The host's links with their addresses, rules, and files: what a refused ADD must leave as it is. */
+  async state(): Promise<unknown> {
+    const links = (await this.ip(this.host, 'address')).map(({ ifname, address, master, mtu, addr_info }) => {
+      const addresses = addr_info.map((a: { local: string; prefixlen: number }) => `${a.local}/${a.prefixlen}`)
+      return { ifname, address, master, mtu, addresses: addresses.sort() }
+    })
+    const rules = await this.inside(this.host, 'nft', 'list', 'ruleset')
+    return { links, rules: rules.split('\n'), reservations: (await this.traces()).reservations }
+  }
+
   /** All that ADD may leave on the host: links but `lo`, owned rules, reservations. */
   async traces(): Promise<{ links: string[]; rules: string[]; reservations: string[] }> {
     const links = (await this.ip(this.host, 'link'))
@@ -138,7 +192,10 @@ export class Lab {
     return {
       links: links.sort(),
       rules: rules ?? [],
-      reservations: files.split('\n').filter(line => line !== ''),
+      reservations: files
+        .split('\n')
+        .filter(line => line !== '')
+        .sort(),
     }
   }
 }

@@ -44,11 +44,15 @@ export const FULL_RESULT: Result = {
   dns: { nameservers: ['10.1.0.1'], domain: 'example.org', search: ['a', 'b'], options: ['ndots:5'] },
 }
 
+/** A record as an object literal makes it, with a prototype. */
+const record = <T>(fields: { [K in keyof T]: fc.Arbitrary<T[K]> }): fc.Arbitrary<T> =>
+  fc.record(fields, { noNullPrototype: true })
+
 const arbitraryIp = (family: Family): fc.Arbitrary<Ip> =>
   fc.bigInt({ min: 0n, max: (1n << BigInt(family.bits)) - 1n }).map(value => ({ family, value }))
 
 const arbitraryCidr = (family: Family): fc.Arbitrary<Cidr> =>
-  fc.record({ ip: arbitraryIp(family), prefix: fc.nat(family.bits) })
+  record({ ip: arbitraryIp(family), prefix: fc.nat(family.bits) })
 
 const maybe = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> =>
   fc.option(arbitrary, { nil: undefined })
@@ -56,40 +60,39 @@ const text = fc.string({ minLength: 1 })
 const u32 = maybe(fc.nat(2 ** 32 - 1))
 const family = fc.constantFrom(...FAMILIES)
 
-const arbitraryInterface: fc.Arbitrary<ResultInterface> = fc
-  .record({ name: text, mac: maybe(text), mtu: u32, sandbox: maybe(text) })
-  .map(present)
+const arbitraryInterface: fc.Arbitrary<ResultInterface> = record({
+  name: text,
+  mac: maybe(text),
+  mtu: u32,
+  sandbox: maybe(text),
+}).map(present)
 
 const arbitraryResultIp = (family: Family, interfaces: number): fc.Arbitrary<ResultIp> =>
-  fc
-    .record({
-      address: arbitraryCidr(family),
-      gateway: maybe(arbitraryIp(family)),
-      interface: interfaces === 0 ? fc.constant(undefined) : maybe(fc.nat(interfaces - 1)),
-    })
-    .map(present)
+  record({
+    address: arbitraryCidr(family),
+    gateway: maybe(arbitraryIp(family)),
+    interface: interfaces === 0 ? fc.constant(undefined) : maybe(fc.nat(interfaces - 1)),
+  }).map(present)
 
 const arbitraryRoute = (family: Family): fc.Arbitrary<Route> =>
-  fc
-    .record({
-      dst: arbitraryCidr(family),
-      gw: maybe(arbitraryIp(family)),
-      mtu: u32,
-      advmss: u32,
-      priority: u32,
-      table: u32,
-      scope: maybe(fc.nat(255)),
-    })
-    .map(present)
+  record({
+    dst: arbitraryCidr(family),
+    gw: maybe(arbitraryIp(family)),
+    mtu: u32,
+    advmss: u32,
+    priority: u32,
+    table: u32,
+    scope: maybe(fc.nat(255)),
+  }).map(present)
 
 const list = maybe(fc.array(text, { minLength: 1 }))
-const arbitraryDns = fc
-  .record({ nameservers: list, domain: maybe(text), search: list, options: list })
-  .map(present)
+const arbitraryDns = record({ nameservers: list, domain: maybe(text), search: list, options: list }).map(
+  present,
+)
 
 /** Any result that version 1.1.0 can carry. */
 export const arbitraryResult: fc.Arbitrary<Result> = fc.array(arbitraryInterface).chain(interfaces =>
-  fc.record({
+  record({
     interfaces: fc.constant(interfaces),
     ips: fc.array(family.chain(f => arbitraryResultIp(f, interfaces.length))),
     routes: fc.array(family.chain(arbitraryRoute)),
@@ -102,7 +105,7 @@ export const arbitraryLegacyResult: fc.Arbitrary<Result> = fc
   .tuple(...[IPV4, IPV6].map(f => fc.option(fc.tuple(arbitraryResultIp(f, 0), fc.array(arbitraryRoute(f))))))
   .chain(families => {
     const given = families.filter(item => item !== null)
-    return fc.record({
+    return record({
       interfaces: fc.constant([]),
       ips: fc.constant(given.map(([address]) => address)),
       routes: fc.constant(given.flatMap(([, routes]) => routes.map(({ dst, gw }) => present({ dst, gw })))),

@@ -1,0 +1,109 @@
+import t, { type Test } from 'tap'
+import { type Attach, Lab } from '../netns/lab.ts'
+import { Chain, type Conflist, type Plugin } from './chain.ts'
+import { answers, serve } from './page.ts'
+import { lacks } from './requirements.ts'
+
+/*
+ * Plugins of the reference behind ours, as a runtime chains them. Each changes what we made, which our CHECK must
+ * accept, and finds in our result what it needs.
+ */
+
+const skip = lacks({
+  '/usr/lib/cni/tuning': 'containernetworking-plugins',
+  iptables: 'iptables',
+  nft: 'nftables',
+})
+const VERSIONS = ['0.3.1', '0.4.0', '1.0.0']
+const MAC = '02:00:00:00:00:77'
+const SYSCTLS = { 'net.core.somaxconn': '500', 'net.ipv4.conf.eth0.arp_filter': '1' }
+
+const TUNING = { type: 'tuning', capabilities: { mac: true }, sysctl: SYSCTLS, mtu: 1400, allmulti: true }
+const PORTMAP = { type: 'portmap', capabilities: { portMappings: true } }
+const BANDWIDTH = { type: 'bandwidth', ingressRate: 8_000_000, ingressBurst: 800_000 }
+const FIREWALL = { type: 'firewall', backend: 'iptables' }
+const RUNTIME = { mac: MAC, portMappings: [{ hostPort: 8080, containerPort: 80, protocol: 'tcp' }] }
+
+t.test('tuning changes the MAC, MTU and sysctls of what we made', { skip }, t =>
+  everyVersion(t, [TUNING], async (t, lab, pod) => {
+    t.match(await lab.ip(pod.netns, 'link', 'show', 'eth0'), [{ mtu: 1400, address: MAC }])
+    t.match(await lab.inside(pod.netns, 'cat', '/proc/sys/net/core/somaxconn'), '500')
+    t.ok(await lab.pings(pod.netns, '10.1.0.1'), 'the gateway answers')
+  }),
+)
+
+t.test('portmap publishes a port of the node', { skip }, t =>
+  everyVersion(t, [PORTMAP], async (t, lab, pod) => {
+    await lab.inside(lab.host, 'ip', 'address', 'add', '192.0.2.1/32', 'dev', 'lo')
+    await serve(t, lab, pod.netns, 80)
+    t.ok(await answers(lab, lab.host, 'http://192.0.2.1:8080/'), 'the node reaches it')
+    t.ok(await answers(lab, pod.netns, 'http://192.0.2.1:8080/'), 'the container reaches itself')
+  }),
+)
+
+t.test('firewall lets traffic of our addresses through', { skip }, t =>
+  everyVersion(t, [FIREWALL], async (t, lab, pod) => {
+    await lab.inside(lab.host, 'iptables', '-P', 'FORWARD', 'DROP')
+    const [behind, before] = ['behind', 'before'].map(id => ({ id, netns: lab.namespace() }))
+    const list = conflist(lab, '1.0.0', [FIREWALL], { bridge: 'cbr1', name: 'other' }, '10.2.0.0/24')
+    const plain = conflist(lab, '1.0.0', [], { bridge: 'cbr2', name: 'plain' }, '10.3.0.0/24')
+    await new Chain(lab, plain).add(before!)
+    t.notOk(await lab.pings(before!.netns, '10.1.0.2'), 'a network without firewall is not let through')
+    await new Chain(lab, list).add(behind!)
+    t.ok(await lab.pings(behind!.netns, '10.1.0.2'), 'a network with it is')
+    await new Chain(lab, list).del(behind!)
+    await new Chain(lab, plain).del(before!)
+  }),
+)
+
+t.test('bandwidth limits our veth', { skip }, t =>
+  everyVersion(t, [BANDWIDTH], async (t, lab, _pod, result) => {
+    const veth = result.interfaces[1].name
+    t.match(await lab.inside(lab.host, 'tc', 'qdisc', 'show', 'dev', veth), /tbf .*rate 8Mbit/)
+  }),
+)
+
+t.test('all of them work in one chain', { skip }, t =>
+  everyVersion(t, [TUNING, BANDWIDTH, PORTMAP, FIREWALL], async (t, lab, pod) => {
+    t.ok(await lab.pings(pod.netns, '10.1.0.1'), 'the gateway answers')
+  }),
+)
+
+// oxlint-disable-next-line typescript/no-explicit-any -- a result of any version
+type WhileUp = (t: Test, lab: Lab, pod: Attach, result: any) => Promise<void>
+
+/** One container's life in each version: ADD, what the test says, CHECK, DEL, DEL again. */
+async function everyVersion(t: Test, behind: readonly Plugin[], whileUp: WhileUp): Promise<void> {
+  for (const version of VERSIONS) {
+    await t.test(version, async t => {
+      const lab = new Lab(t)
+      const pod = { id: 'pod', netns: lab.namespace() }
+      const chain = new Chain(lab, conflist(lab, version, behind), RUNTIME)
+      const added = await chain.add(pod)
+      if (added.code !== 0) return t.fail(`ADD fails in ${added.from}`, added)
+      await whileUp(t, lab, pod, added.json)
+      if (version !== '0.3.1') t.match(await chain.check(pod, added.json), { code: 0, stdout: '' }, 'CHECK')
+      t.match(await chain.del(pod, added.json), { code: 0, stdout: '' }, 'DEL')
+      t.match(await chain.del(pod, added.json), { code: 0, stdout: '' }, 'DEL again')
+      await nothingIsLeft(t, lab)
+    })
+  }
+}
+
+async function nothingIsLeft(t: Test, lab: Lab): Promise<void> {
+  const { links, reservations } = await lab.traces()
+  t.same([links.filter(link => !link.startsWith('cbr')), reservations], [[], []], 'no link, no address')
+  t.notMatch(await lab.inside(lab.host, 'nft', 'list', 'ruleset'), /10\.\d\.0\./, 'no rule of an address')
+}
+
+function conflist(
+  lab: Lab,
+  cniVersion: string,
+  behind: readonly Plugin[],
+  more: { bridge: string; name: string } = { bridge: 'cbr0', name: 'pods' },
+  subnet = '10.1.0.0/24',
+): Conflist {
+  const { name, bridge } = more
+  const own = lab.config({ bridge, hairpinMode: true, ipMasq: true }, { ranges: [[{ subnet }]] })
+  return { cniVersion, name, plugins: [{ ...own, type: 'podwire' }, ...behind] }
+}

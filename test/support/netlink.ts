@@ -1,0 +1,18 @@
+import { readGolden } from './golden.ts'
+
+/*
+ * test/golden/netlink.json: what `ip` and `bridge` of iproute2 6.1 sent to a Linux 6.18, and what it answered, recorded
+ * with strace. The requests' sequence number is 1.
+ */
+const RECORD = JSON.parse(readGolden('netlink.json')) as Record<
+  'requests' | 'replies',
+  Record<string, string>
+>
+
+const bytes = (side: 'requests' | 'replies', key: string): Uint8Array =>
+  Uint8Array.fromHex(RECORD[side][key] as string)
+
+/** What the command sent. */
+export const request = (command: string): Uint8Array => bytes('requests', command)
+/** The datagram that answered the command. */
+export const reply = (command: string): Uint8Array => bytes('replies', command)
