@@ -15,7 +15,7 @@ tests = $(wildcard $(addsuffix /*.test.ts,$(1)))
 SHELL := /bin/bash -o pipefail
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help build demo test format types lint unit netns conformance bench fmt clean
+.PHONY: help build demo test format types lint unit netns conformance bench golden fmt clean
 
 help: ## Print this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -52,6 +52,13 @@ conformance: build ## Test with container runtimes that others wrote
 bench: build ## Time ADD and DEL beside the reference plugins
 	@deploy/prerequisites test
 	@test/isolated node test/bench/standalone.ts $(ROUNDS)
+
+golden: $(NODE_MODULES) ## Write the expected texts in test/golden anew and show what changed
+	@deploy/prerequisites test
+	@for file in cni/core/plan.test.ts cni/core/rules.test.ts test/netns/rules.test.ts; do \
+	  UPDATE_GOLDEN=1 test/isolated node $$file >/dev/null || echo "$$file fails even so; run it alone"; done
+	@prettier --write --log-level=warn test/golden
+	@git --no-pager diff -- test/golden
 
 fmt: $(NODE_MODULES) ## Let prettier format everything
 	prettier --write --log-level=warn .

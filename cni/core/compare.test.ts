@@ -2,7 +2,7 @@ import t from 'tap'
 import { addresses, wish } from '../../test/support/wish.ts'
 import { cidr, ip } from '../../test/support/result.ts'
 import { compare, type Observed, type ObservedSite } from './compare.ts'
-import { type Mac, parseMac } from './mac.ts'
+import { parseMac } from './mac.ts'
 import { attachmentPair } from './names.ts'
 import type { InterfaceAddress } from './netlink/address.ts'
 import { IFF, type Link } from './netlink/link.ts'
@@ -28,7 +28,7 @@ const link = (index: number, name: string, more: Partial<Link> = {}): Link => ({
   index,
   name,
   flags: IFF.up,
-  mac: parseMac('02:00:00:00:00:01') as Mac,
+  mac: parseMac('02:00:00:00:00:01'),
   mtu: 1500,
   kind: 'veth',
   alias: undefined,
@@ -203,6 +203,14 @@ t.test('compare() takes a route of several hops, which names no interface, and o
   const direct = plan(wish({}, { ...addresses('10.1.0.5/24'), routes: [{ dst: cidr('10.9.0.0/16') }] }))
   for (const found of [route('10.9.0.0/16', undefined, undefined), route('10.9.0.0/16', undefined, 3)])
     t.same(compare(direct, inside({ routes: [found] })), [])
+  t.end()
+})
+
+t.test('compare() takes the one route that the kernel makes of several IPv6 routes to one destination', t => {
+  const dst = cidr('fd09::/16')
+  const routes = ['fd00::1', 'fd00::9'].map(gw => ({ dst, gw: ip(gw) }))
+  const several = plan(wish({}, { ...addresses('fd00::5/64'), routes }))
+  t.same(compare(several, inside({ routes: [route('fd09::/16', undefined, undefined)] })), [])
   t.end()
 })
 

@@ -4,7 +4,7 @@ import { cidr, ip } from '../../test/support/result.ts'
 import { addresses, config } from '../../test/support/wish.ts'
 import type { JsonObject } from '../spec/read.ts'
 import type { Result } from '../spec/result.ts'
-import { bridgeAddresses, completeGateways, gatewayFor, isOnLink, uniqueBy } from './gateway.ts'
+import { bridgeAddresses, completeGateways, gatewayFor, uniqueBy } from './gateway.ts'
 
 /** The gateways and routes that these keys make of an address plugin's answer, as text. */
 function complete(keys: JsonObject, ipam: Result) {
@@ -87,12 +87,5 @@ t.test('uniqueBy() keeps the first of each set of equals, in order', t => {
     uniqueBy(['b1', 'a1', 'b2', 'c1', 'a2'], text => text.slice(0, 1)),
     ['b1', 'a1', 'c1'],
   )
-  t.end()
-})
-
-t.test('isOnLink() asks whether a next hop is in the network of an address', t => {
-  const { ips } = addresses('10.1.0.5/24')
-  t.ok(isOnLink(ip('10.1.0.9'), ips))
-  t.notOk(isOnLink(ip('10.2.0.9'), ips))
   t.end()
 })

@@ -1,7 +1,6 @@
 import {
   addTo,
   type Cidr,
-  contains,
   type Family,
   FAMILIES,
   formatCidr,
@@ -54,9 +53,4 @@ export function bridgeAddresses(ips: readonly ResultIp[]): Cidr[] {
 /** The first of each set of equals. */
 export function uniqueBy<T>(items: readonly T[], key: (item: T) => string): T[] {
   return items.filter((item, i) => items.findIndex(other => key(other) === key(item)) === i)
-}
-
-/** Whether a next hop can be reached without another route. */
-export function isOnLink(gw: Ip, ips: readonly ResultIp[]): boolean {
-  return ips.some(ip => contains(ip.address, gw))
 }

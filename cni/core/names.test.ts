@@ -74,6 +74,6 @@ t.test('networkOfAlias() reads back what aliasOf() fitted into the kernel’s 25
 
 t.test('networkOfAlias() knows no other alias', t => {
   for (const alias of [undefined, '', 'uplink', 'podwire', 'my podwire pods c1 eth0', 'podwire pods'])
-    t.equal(networkOfAlias(alias), undefined, alias)
+    t.equal(networkOfAlias(alias), undefined, `"${alias}"`)
   t.end()
 })

@@ -171,3 +171,13 @@ t.test('plan() makes no route to the subnet of an address that stands alone, as 
   t.same(routes({ mode: 'l3' }, { ...IPAM.v4, ips, routes: [] }), ['10.1.0.1/32 dev eth0 scope link'])
   t.end()
 })
+
+t.test('plan() makes no way to a gateway that a result, as CHECK gets it, does not name', t => {
+  const wanted = wish({ mode: 'l3' }, IPAM.v4)
+  const steps = plan({ ...wanted, result: { ...IPAM.v4, routes: [] } })
+  t.same(
+    steps.filter(step => step.kind === 'route'),
+    [],
+  )
+  t.end()
+})

@@ -29,6 +29,11 @@ export function libc(): ReturnType<typeof open> {
 /** The errno of the call just made, as a positive number; ask before anything else runs. */
 export const errno = (): number => ffi.getInt32(libc().__errno_location())
 
-/** The name of an errno: `ENOENT`. */
-export const errnoName = (number: number): string =>
-  getSystemErrorMap().get(-number)?.[0] ?? `errno ${number}`
+/** Where libuv has a word of its own for what include/uapi/asm-generic/errno.h calls otherwise. */
+const KERNEL_NAMES: ReadonlyMap<string, string> = new Map([['ENOTSUP', 'EOPNOTSUPP']])
+
+/** The kernel's name of an errno: `ENOENT`. */
+export function errnoName(number: number): string {
+  const name = getSystemErrorMap().get(-number)?.[0] ?? `errno ${number}`
+  return KERNEL_NAMES.get(name) ?? name
+}

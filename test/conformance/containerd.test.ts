@@ -24,7 +24,7 @@ const skip = lacksForContainers({ containerd: 'containerd', ctr: 'containerd', .
 for (const version of ['0.3.1', '0.4.0', '1.0.0']) {
   t.test(`containerd wires two containers by a ${version} conflist`, { skip }, async t => {
     const { machine, ctr, launch, kill } = await setUp(t, version)
-    const servers = ['first', 'second'].map(name => launch(name, 'httpd', '-f', '-h', '/www'))
+    const servers = ['first', 'second'].map(name => launch(name))
     const [first, second] = [await addressOf(ctr, 'first'), await addressOf(ctr, 'second')]
     t.same([first, second].sort(), ['10.8.0.2', '10.8.0.3'])
     for (const address of ['10.8.0.1', 'fd00:8::1', first]) {
@@ -34,8 +34,10 @@ for (const version of ['0.3.1', '0.4.0', '1.0.0']) {
     t.equal(await until('the first container', page), PAGE, 'the first answers the second')
     t.equal(await machine.run('busybox', 'wget', '-qO-', `http://${first}/`), PAGE, 'and the node')
     t.same((await machine.traces()).reserved, ['10.8.0.2', '10.8.0.3', 'fd00:8::2', 'fd00:8::3'])
-    for (const name of ['first', 'second']) await kill(name)
-    await Promise.all(servers)
+    for (const [i, name] of ['first', 'second'].entries()) {
+      await kill(name)
+      await servers[i]
+    }
     t.same(await machine.traces(), NOTHING_LEFT, 'nothing is left but the bridge')
   })
 }
@@ -45,7 +47,7 @@ t.test('containerd starts containers side by side, each with addresses of its ow
   const names = Array.from({ length: 8 }, (_, i) => `c${i}`)
   const shown = await Promise.all(names.map(name => run(name, 'ip', '-o', 'address', 'show', 'dev', 'eth0')))
   const addresses = shown.flatMap(text => text.match(/(10\.8\.0\.|fd00:8::)\w+/g) ?? [])
-  t.equal(new Set(addresses).size, 16, `${addresses}`)
+  t.equal(new Set(addresses).size, 16, addresses.join(' '))
   t.match(await machine.traces(), { links: { length: 1 }, rules: { length: 0 }, reserved: { length: 0 } })
 })
 
@@ -97,10 +99,10 @@ function refuse(said: string): never {
   throw new Error(`containerd ended: ${said}`)
 }
 
-const options = (machine: Machine, name: string) => [
-  ...['--cni', '--snapshotter=native', `--cgroup=${machine.cgroup}/${name}`],
-  ...[IMAGE, name],
-]
+const options = (machine: Machine, name: string): string[] => {
+  const cgroup = `--cgroup=${machine.cgroup}/${name}`
+  return ['--cni', '--snapshotter=native', cgroup, IMAGE, name]
+}
 
 const inside = (ctr: Ctr, name: string, ...command: string[]) =>
   ctr('task', 'exec', '--exec-id=test', name, ...command)

@@ -9,7 +9,7 @@ const COMMANDS = ['sh', 'ip', 'ping', 'wget', 'httpd', 'sleep']
 /** The image's name in a runtime's store. */
 export const IMAGE = 'localhost/tiny:1'
 
-/** What the page says that `httpd -h /www` serves. */
+/** What the page says that a container of it serves when it is not told to run something else. */
 export const PAGE = 'a page from a container'
 
 /** An image that needs no registry: an archive as `docker save` makes it, which every runtime reads. */
@@ -19,7 +19,7 @@ export function imageArchive(): Buffer {
   const config = {
     architecture: arch === 'x64' ? 'amd64' : arch,
     os: 'linux',
-    config: { Env: ['PATH=/bin'] },
+    config: { Env: ['PATH=/bin'], Cmd: ['httpd', '-f', '-h', '/www'] },
     rootfs: { type: 'layers', diff_ids: [digest] },
   }
   const manifest = [{ Config: 'config.json', RepoTags: [IMAGE], Layers: ['layer.tar'] }]

@@ -87,9 +87,12 @@ export class Machine {
     await removeCgroup(this.cgroup)
   }
 
+  /** Where a file of the machine is for this process. */
+  path = (path: string): string => `/proc/${this.#holder.pid}/root${path}`
+
   /** Writes a file on the machine. */
   write(path: string, content: string | Buffer): void {
-    const here = `/proc/${this.#holder.pid}/root${path}`
+    const here = this.path(path)
     mkdirSync(here.slice(0, here.lastIndexOf('/')), { recursive: true })
     writeFileSync(here, content)
   }

@@ -23,7 +23,6 @@ cni_plugin_dirs = ["/opt/cni/bin"]
 `
 const STORE =
   '--root=/run/podman/root --runroot=/run/podman/run --tmpdir=/run/podman/tmp --storage-driver=vfs'
-const SERVE = ['/bin/httpd', '-f', '-h', '/www']
 
 const skip = lacksForContainers({ podman: 'podman', ...CONTAINER_TOOLS })
 
@@ -100,7 +99,7 @@ async function setUp(t: Test, version = '1.0.0') {
   const options = ['--detach', '--network=pods', `--cgroup-parent=${machine.cgroup}`]
   /** Starts a web server in a container of that name. */
   const web = async (name: string, ...more: string[]): Promise<Network> => {
-    await podman('run', ...options, `--name=${name}`, ...more, IMAGE, ...SERVE)
+    await podman('run', ...options, `--name=${name}`, ...more, IMAGE)
     return network(podman, name)
   }
   return { machine, podman, web }

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import type { JsonObject } from '../../cni/spec/read.ts'
@@ -163,16 +163,16 @@ t.test('DEL succeeds whatever is left, and as often as it is sent', async t => {
 t.test('DEL frees an address that the index has lost', async t => {
   using folder = new Folder()
   const { add, del } = on(folder, SUBNET)
-  mkdirSync(join(folder.dataDir, '.podwire'))
-  writeFileSync(join(folder.dataDir, '.podwire', 'pods'), 'in the place of a folder')
-  mkdirSync(folder.network)
-  writeFileSync(join(folder.network, '10.0.0.4'), 'a\r\neth0')
-  t.throws(() => add('b'), {
-    kind: 'store',
-    message: /\.podwire\/pods: something that is not a folder is there; remove it/,
-  })
+  const index = join(folder.dataDir, '.podwire', 'pods')
+  for (const id of ['a', 'b']) add(id)
+  rmSync(index, { recursive: true })
+  await del('a')
+  t.same(folder.addresses(), { '10.0.0.3': 'b\r\neth0' })
+  writeFileSync(index, 'in the place of a folder')
+  const message = /\.podwire\/pods: something that is not a folder is there; remove it/
+  t.throws(() => add('c'), { kind: 'store', message })
   const stderr: string[] = []
-  await del('a', { stderr })
+  await del('b', { stderr })
   t.same(folder.addresses(), {})
   t.match(stderr.join(), /a part of the path is not a folder/)
 })

@@ -12,6 +12,9 @@ const RECORD = JSON.parse(readGolden('netlink.json')) as Record<
 const bytes = (side: 'requests' | 'replies', key: string): Uint8Array =>
   Uint8Array.fromHex(RECORD[side][key] as string)
 
+/** Hex digits that are written in groups, as one. */
+export const joined = (groups: string): string => groups.replaceAll(' ', '')
+
 /** What the command sent. */
 export const request = (command: string): Uint8Array => bytes('requests', command)
 /** The datagram that answered the command. */

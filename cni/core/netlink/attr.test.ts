@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
+import { joined } from '../../../test/support/netlink.ts'
 import {
   type Attr,
   attrList,
@@ -18,8 +19,8 @@ const flat = fc.tuple(fc.nat(0x3fff), fc.uint8Array({ maxLength: 40 }))
 const hex = (bytes: Uint8Array): string => bytes.toHex()
 
 t.test('encodeAttrs() writes length, type and payload, padded to four bytes', t => {
-  t.equal(hex(encodeAttrs([[3, text('cbr0')]])), '0900030063627230' + '00000000')
-  t.equal(hex(encodeAttrs([[4, u32(1400)]])), '0800040078050000')
+  t.equal(hex(encodeAttrs([[3, text('cbr0')]])), joined('09000300 63627230 00000000'))
+  t.equal(hex(encodeAttrs([[4, u32(1400)]])), joined('08000400 78050000'))
   t.equal(
     hex(
       encodeAttrs([
@@ -27,14 +28,14 @@ t.test('encodeAttrs() writes length, type and payload, padded to four bytes', t 
         [2, u16(4094)],
       ]),
     ),
-    '05000100ff000000' + '06000200fe0f0000',
+    joined('05000100 ff000000 06000200 fe0f0000'),
   )
   t.equal(hex(encodeAttrs([])), '')
   t.end()
 })
 
 t.test('encodeAttrs() marks attributes that hold others (NLA_F_NESTED)', t => {
-  t.equal(hex(encodeAttrs([[12, [[4, u8(1)]]]])), '0c000c80' + '0500040001000000')
+  t.equal(hex(encodeAttrs([[12, [[4, u8(1)]]]])), joined('0c000c80 05000400 01000000'))
   t.equal(hex(encodeAttrs([[12, []]])), '04000c80')
   t.end()
 })

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { reply, request } from '../../../test/support/netlink.ts'
+import { joined, reply, request } from '../../../test/support/netlink.ts'
 import { type Mac, parseMac } from '../mac.ts'
 import { attrList, parseAttrs, readText } from './attr.ts'
 import {
@@ -23,6 +23,9 @@ import { encodeRequest, FLAG, type Request, splitReplies, TYPE } from './message
 const shown = (command: string): Link => parseLink(splitReplies(reply(command))[0]!.body)
 const mac = (text: string): Mac => parseMac(text) as Mac
 const bytes = (request: Request): string => encodeRequest(request, 1).toHex()
+const linkOf = (message: Request | Uint8Array): Link =>
+  parseLink(splitReplies(message instanceof Uint8Array ? message : encodeRequest(message, 1))[0]!.body)
+
 /** A request's fixed part, and its attributes by type: their order is the sender's. */
 const parts = (message: Uint8Array) => {
   const { type, flags, body } = splitReplies(message)[0]!
@@ -113,7 +116,7 @@ t.test('parseLink() never reads past a body, whatever its attributes are', t => 
 t.test('getLink() and its kin ask for one link or all', t => {
   t.equal(
     bytes(getLink('cbr0')),
-    '2c000000' + '12000100' + '0100000000000000' + '00'.repeat(16) + '090003006362723000000000',
+    joined(`2c000000 12000100 01000000 00000000 ${'00'.repeat(16)} 09000300 63627230 00000000`),
   )
   t.match(getLinkByIndex(5), { type: TYPE.getLink, flags: 0, attrs: [] })
   t.equal(Buffer.from(getLinkByIndex(5).header).readInt32LE(4), 5)
@@ -128,12 +131,11 @@ t.test('addBridge() asks as `ip link add` does', t => {
   t.match(ours, { type: theirs.type, flags: theirs.flags, header: theirs.header })
   t.match(linkOf(addBridge('cbr0', 1400, false)), { name: 'cbr0', mtu: 1400, kind: 'bridge' })
   t.match(linkOf(addBridge('cbr0', undefined, true)), { name: 'cbr0', mtu: 0, kind: 'bridge' })
-  t.match(bytes(addBridge('cbr0', undefined, true)), /0c000280 0500070001000000$/.source.replace(' ', ''))
+  const filtering = joined('0c000280 05000700 01000000')
+  t.ok(bytes(addBridge('cbr0', undefined, true)).endsWith(filtering))
+  t.notOk(bytes(addBridge('cbr0', undefined, false)).includes(filtering))
   t.end()
 })
-
-const linkOf = (message: Request | Uint8Array): Link =>
-  parseLink(splitReplies(message instanceof Uint8Array ? message : encodeRequest(message, 1))[0]!.body)
 
 /** The peer that a request for a veth pair describes, and the namespace's file descriptor. */
 function peerOf(message: Uint8Array) {

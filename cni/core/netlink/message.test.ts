@@ -1,7 +1,10 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { reply, request } from '../../../test/support/netlink.ts'
+import { joined, reply } from '../../../test/support/netlink.ts'
 import { u32 } from './attr.ts'
+import { parseAddress } from './address.ts'
+import { parseLink } from './link.ts'
+import { parseRoute } from './route.ts'
 import { encodeRequest, FLAG, parseAck, type Reply, splitReplies, TYPE } from './message.ts'
 
 const only = (command: string): Reply => splitReplies(reply(command))[0] as Reply
@@ -11,10 +14,7 @@ t.test('encodeRequest() writes the header and what follows it', t => {
     { type: TYPE.getLink, flags: FLAG.dump, header: new Uint8Array(16), attrs: [[10, u32(2)]] },
     7,
   )
-  t.equal(
-    bytes.toHex(),
-    '28000000' + '1200' + '0103' + '07000000' + '00000000' + '00'.repeat(16) + '08000a0002000000',
-  )
+  t.equal(bytes.toHex(), joined(`28000000 1200 0103 07000000 00000000 ${'00'.repeat(16)} 08000a00 02000000`))
   t.end()
 })
 
@@ -75,6 +75,26 @@ t.test('parseAck() reads the sentence of an answer without that copy (NETLINK_CA
   t.strictSame(
     parseAck({ ...refused, flags: refused.flags | 0x100, body }).sentence,
     'mtu less than device minimum',
+  )
+  t.end()
+})
+
+t.test('a body that is cut short ends its reading in a RangeError at most', t => {
+  const readers = [
+    parseLink,
+    parseAddress,
+    parseRoute,
+    (body: Uint8Array) => parseAck({ ...only('an acknowledgement'), body }),
+  ]
+  fc.assert(
+    fc.property(fc.constantFrom(...readers), fc.uint8Array({ maxLength: 100 }), (read, body) => {
+      try {
+        read(body)
+        return true
+      } catch (error) {
+        return error instanceof RangeError && body.length < 16
+      }
+    }),
   )
   t.end()
 })

@@ -1,0 +1,82 @@
+import t from 'tap'
+import { Lab } from './lab.ts'
+
+/*
+ * ipMasq: whoever is outside sees the node's address, containers see each other's.
+ */
+
+const DUAL = { ranges: [[{ subnet: '10.1.0.0/24' }], [{ subnet: 'fd00:1::/64' }]] }
+const FAMILIES = [
+  { word: 'ip', node: '192.0.2.1', outside: '192.0.2.2', subnet: '10.1.0.0/24', bits: 24 },
+  { word: 'ip6', node: '2001:db8::1', outside: '2001:db8::2', subnet: 'fd00:1::/64', bits: 64 },
+]
+
+/** A machine next to the node, which has a way back to the containers: whether it needs it is the question. */
+async function outside(lab: Lab): Promise<string> {
+  const name = lab.namespace('outside')
+  await lab.inside(lab.host, 'ip', 'link', 'add', 'up0', 'type', 'veth', 'peer', 'eth0', 'netns', name)
+  for (const [netns, link] of [
+    [lab.host, 'up0'],
+    [name, 'eth0'],
+  ] as const) {
+    // A node forwards nothing over a link whose link-local address is still under detection.
+    await lab.inside(netns, 'sysctl', '-qw', `net.ipv6.conf.${link}.accept_dad=0`)
+    await lab.inside(netns, 'ip', 'link', 'set', link, 'up')
+  }
+  for (const { node, outside, subnet, bits } of FAMILIES) {
+    await lab.inside(lab.host, 'ip', 'address', 'add', `${node}/${bits}`, 'dev', 'up0', 'nodad')
+    await lab.inside(name, 'ip', 'address', 'add', `${outside}/${bits}`, 'dev', 'eth0', 'nodad')
+    await lab.inside(name, 'ip', 'route', 'add', subnet, 'via', node)
+  }
+  return name
+}
+
+for (const mode of ['l2', 'l3']) {
+  t.test(`${mode}: ipMasq shows the node's address outside, and a container's inside`, async t => {
+    const lab = new Lab(t)
+    const name = await outside(lab)
+    const config = lab.config({ mode, ipMasq: true }, DUAL)
+    const [pod, other] = [await lab.attach(config), await lab.attach(config)]
+    for (const [i, family] of FAMILIES.entries()) {
+      const fromNode = await lab.count(name, 'input', `${family.word} saddr ${family.node}`)
+      const fromPod = await lab.count(other.netns, 'input', `${family.word} saddr ${pod.addresses[i]}`)
+      t.ok(await lab.pings(pod.netns, family.outside), `${family.outside} answers`)
+      t.ok(await lab.pings(pod.netns, other.addresses[i]!), `${other.addresses[i]} answers`)
+      t.ok((await fromNode()) > 0, 'the outside sees the node')
+      t.ok((await fromPod()) > 0, 'the other container sees the container')
+    }
+  })
+}
+
+t.test('without ipMasq the outside sees the container', async t => {
+  const lab = new Lab(t)
+  const name = await outside(lab)
+  const pod = await lab.attach(lab.config({}, DUAL))
+  for (const [i, { word, outside }] of FAMILIES.entries()) {
+    const fromPod = await lab.count(name, 'input', `${word} saddr ${pod.addresses[i]}`)
+    t.ok(await lab.pings(pod.netns, outside))
+    t.ok((await fromPod()) > 0, outside)
+  }
+})
+
+t.test('DEL ends the masquerade of its own address only', async t => {
+  const lab = new Lab(t)
+  const config = lab.config({ ipMasq: true }, DUAL)
+  const [pod, other] = [await lab.attach(config), await lab.attach(config)]
+  t.match(await lab.call('DEL', config, pod), { code: 0, stdout: '' })
+  const rules = await lab.inside(lab.host, 'nft', 'list', 'ruleset')
+  for (const address of pod.addresses) t.notOk(rules.includes(`${address} comment`), `${address} is gone`)
+  for (const address of other.addresses) t.ok(rules.includes(`${address} comment`), `${address} stays`)
+})
+
+t.test('the masquerade touches no table but its own', async t => {
+  const lab = new Lab(t)
+  const script = 'add table ip nat; add chain ip nat mine; add rule ip nat mine counter comment "mine"'
+  await lab.inside(lab.host, 'nft', script)
+  const before = await lab.inside(lab.host, 'nft', 'list', 'table', 'ip', 'nat')
+  const config = lab.config({ ipMasq: true, macspoofchk: true })
+  const pod = await lab.attach(config)
+  t.equal(await lab.inside(lab.host, 'nft', 'list', 'tables'), 'table ip nat\ntable inet podwire\n')
+  await lab.call('DEL', config, pod)
+  t.equal(await lab.inside(lab.host, 'nft', 'list', 'table', 'ip', 'nat'), before)
+})
