@@ -30,6 +30,7 @@ export async function add(call: AttachmentCall): Promise<Result> {
   const sites = { host, container, netns }
   refuseExisting(call, sites)
   const node = observeNode(host, config)
+  call.trace.step('# the namespace is one, the names are free')
   await using undo = new AsyncDisposableStack()
   const result = completeGateways(config, await askAddresses(call, config, undo))
   await applyAll(

@@ -1,4 +1,5 @@
 import { reserve } from '../ipam/add.ts'
+import { holders } from '../ipam/gc.ts'
 import { ipam } from '../ipam/plugin.ts'
 import { callDelegate, findDelegate } from './edge/delegate.ts'
 import { quietly } from './edge/apply.ts'
@@ -46,6 +47,10 @@ export const checkAddresses = (call: AttachmentCall, type: string): Promise<void
 /** Lets the address plugin free what no valid attachment holds. */
 export const collectAddresses = (call: GcCall, type: string): Promise<void> =>
   forward(call, type, 'GC', () => ipam.gc(call))
+
+/** Who holds addresses of the network; of another plugin's nobody can tell. */
+export const addressHolders = (call: GcCall, type: string): ReturnType<typeof holders> =>
+  type === BUILT_IN ? holders(call) : []
 
 /** Asks the address plugin whether it can serve an ADD. */
 export const addressStatus = (call: Call, type: string): Promise<void> =>

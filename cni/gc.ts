@@ -1,6 +1,6 @@
-import { collectAddresses } from './addresses.ts'
+import { addressHolders, collectAddresses } from './addresses.ts'
 import { hostVethName, networkOfAlias, networkTag } from './core/names.ts'
-import { delLink } from './core/netlink/link.ts'
+import { delLink, type Link } from './core/netlink/link.ts'
 import { collect } from './del.ts'
 import { isErrno } from './edge/netlink.ts'
 import { removeOwned } from './edge/nft.ts'
@@ -19,7 +19,10 @@ export async function gc(call: GcCall): Promise<void> {
   const type = call.config.keys.object('ipam').string('type') || undefined
   const failures = await collect([
     () => removeOwned(call.world, ({ owner }) => owner.network === network && !keep.has(owner.veth)),
-    async () => removeLinks(call, network, keep),
+    async () => removeLinks(call, keep, link => networkOfAlias(link.alias) === network),
+    async () => {
+      if (type !== undefined) removeLinks(call, keep, halfMade(call, type))
+    },
     async () => {
       if (type !== undefined) await collectAddresses(call, type)
     },
@@ -28,9 +31,15 @@ export async function gc(call: GcCall): Promise<void> {
   if (failure !== undefined) throw failure
 }
 
-function removeLinks({ trace }: GcCall, network: string, keep: ReadonlySet<string>): void {
+/** A call that died between making its veth and labelling it: it held an address already, so the store knows it. */
+function halfMade(call: GcCall, type: string): (link: Link) => boolean {
+  const names = new Set<string>(addressHolders(call, type).map(hostVethName))
+  return link => link.alias === undefined && names.has(link.name)
+}
+
+function removeLinks({ trace }: GcCall, keep: ReadonlySet<string>, isOurs: (link: Link) => boolean): void {
   using host = new Site()
-  const stale = host.links().filter(link => networkOfAlias(link.alias) === network && !keep.has(link.name))
+  const stale = host.links().filter(link => isOurs(link) && !keep.has(link.name))
   for (const { name } of stale) {
     try {
       host.netlink.request(delLink(name))

@@ -1,5 +1,14 @@
 import { execFileSync } from 'node:child_process'
-import { copyFileSync, existsSync, linkSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { build } from 'esbuild'
 
@@ -44,25 +53,22 @@ async function bundle(outfile: string): Promise<void> {
 }
 
 /** Makes the executable of this machine's architecture, with the program compiled ahead of time. */
-function embed(folder: string): void {
-  run(process.execPath, ['--predictable', 'deploy/compile.ts', folder])
-  const assets = { script: `${folder}/podwire.script`, code: `${folder}/podwire.code` }
-  buildExecutable(folder, { main: 'deploy/start.cjs', assets })
+function embed(parts: string): void {
+  run(process.execPath, ['--predictable', 'deploy/compile.ts', parts])
+  const assets = { script: `${parts}/podwire.script`, code: `${parts}/podwire.code` }
+  buildExecutable(parts, { main: 'deploy/start.cjs', assets })
 }
 
 /** Makes that of another architecture: compiled code does not travel, so the script is the program. */
-function embedForeign(folder: string, arch: string): void {
-  buildExecutable(folder, { main: `${folder}/podwire.cjs`, executable: fetchRuntime(arch) })
+function embedForeign(parts: string, arch: string): void {
+  buildExecutable(parts, { main: `${parts}/podwire.cjs`, executable: fetchRuntime(arch) })
 }
 
-function buildExecutable(folder: string, program: object): void {
-  const path = `${folder}/podwire.json`
-  const output = `${folder}/podwire`
-  // A new file, never the old one rewritten: it may be running.
-  rmSync(output, { force: true })
+function buildExecutable(parts: string, program: object): void {
+  const path = `${parts}/podwire.json`
   const config = {
     ...program,
-    output,
+    output: `${parts}/podwire`,
     disableExperimentalSEAWarning: true,
     execArgv: OPTIONS,
     // What a runtime has in NODE_OPTIONS changes nothing.
@@ -91,17 +97,21 @@ function run(command: string, args: readonly string[], cwd = '.'): void {
   execFileSync(command, args, { cwd, stdio: ['ignore', 'ignore', 'inherit'] })
 }
 
-function link(folder: string): void {
-  for (const name of NAMES) {
-    rmSync(`${folder}/${name}`, { force: true })
-    linkSync(`${folder}/podwire`, `${folder}/${name}`)
-  }
+/** Puts the executable into place under all its names, by renaming: one that is running stays whole. */
+function install(parts: string, folder: string): void {
+  for (const name of NAMES) linkSync(`${parts}/podwire`, `${parts}/${name}`)
+  for (const name of ['podwire', ...NAMES]) renameSync(`${parts}/${name}`, `${folder}/${name}`)
 }
 
 const arch = process.argv[2] ?? process.arch
 const folder = arch === process.arch ? 'dist' : `dist/${arch}`
 mkdirSync(folder, { recursive: true })
-await bundle(`${folder}/podwire.cjs`)
-if (arch === process.arch) embed(folder)
-else embedForeign(folder, arch)
-link(folder)
+const parts = mkdtempSync(`${folder}/parts-`)
+try {
+  await bundle(`${parts}/podwire.cjs`)
+  if (arch === process.arch) embed(parts)
+  else embedForeign(parts, arch)
+  install(parts, folder)
+} finally {
+  rmSync(parts, { recursive: true })
+}

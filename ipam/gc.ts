@@ -36,6 +36,14 @@ export async function gc(call: GcCall): Promise<void> {
   if (failure !== undefined) throw failure
 }
 
+/** The attachments that hold addresses of the network, as the store says it; files of before 0.8 name only half. Throws `store`. */
+export const holders = (call: GcCall): Readonly<Record<keyof Attachment, string>>[] =>
+  scan(storeOf(call), 'all').flatMap(({ owner }) =>
+    owner.kind === 'held' && owner.ifname !== undefined
+      ? [{ containerId: owner.containerId, ifname: owner.ifname }]
+      : [],
+  )
+
 /** An empty file is kept for nobody: the runtime holds off ADD during a GC, so no writer is about to fill it. */
 function keeper(valid: readonly Attachment[]): (owner: Owner) => boolean {
   const exact = new Set(valid.map(formatReservation))

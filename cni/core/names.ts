@@ -9,9 +9,12 @@ import { type Mac, macFromBytes } from './mac.ts'
  * the namespace, the earlier result and the address store are gone.
  */
 
+/** An attachment as somebody has written it down. */
+type Named = Readonly<Record<keyof Attachment, string>>
+
 const digest = (label: string): Uint8Array => sha256(new TextEncoder().encode(label))
 
-const labelOf = ({ containerId, ifname }: Attachment): string => `${containerId}/${ifname}`
+const labelOf = ({ containerId, ifname }: Named): string => `${containerId}/${ifname}`
 
 // Locally administered (bit 1) and unicast (bit 0), from bytes that the name does not show.
 const macFrom = (bytes: Uint8Array): Mac => macFromBytes(bytes.with(0, (bytes[0]! & 0xfc) | 0x02))
@@ -35,13 +38,13 @@ function pairNames(label: string): PairNames {
 }
 
 /** The veth pair of an attachment. */
-export const attachmentPair = (attachment: Attachment): PairNames => pairNames(labelOf(attachment))
+export const attachmentPair = (attachment: Named): PairNames => pairNames(labelOf(attachment))
 
 /** The veth pair that joins a node to a VLAN of its bridge; no attachment's label starts with a slash. */
 export const vlanPair = (vlanInterface: IfName): PairNames => pairNames(`/vlan/${vlanInterface}`)
 
 /** The host end of the attachment's veth pair. */
-export const hostVethName = (attachment: Attachment): IfName => attachmentPair(attachment).name
+export const hostVethName = (attachment: Named): IfName => attachmentPair(attachment).name
 
 /** A network's name in the kernel's labels: itself, or its hash where a label would be too short for it. */
 export function networkTag(network: NetworkName): string {

@@ -4,7 +4,7 @@ import { addAddress, delAddress } from '../core/netlink/address.ts'
 import type { AddressStep } from '../core/step.ts'
 import { CniError } from '../spec/error.ts'
 import type { World } from '../spec/world.ts'
-import { isUnused } from './apply-bridge.ts'
+import { isUnused, keepMac } from './apply-bridge.ts'
 import { isErrno } from './netlink.ts'
 import type { Site } from './site.ts'
 
@@ -20,6 +20,8 @@ export function putAddress(step: AddressStep, site: Site): (() => void) | undefi
     return undefined
   }
   if (clearTheWay(step, site)) return undefined
+  // Containers remember their gateway's MAC. First, so that whoever finds the address can rely on it.
+  keepMac(site, step.name)
   try {
     site.netlink.request(addAddress(index, step.cidr, step.dad))
   } catch (error) {

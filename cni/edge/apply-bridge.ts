@@ -13,10 +13,14 @@ export function makeBridge(step: Extract<Step, { kind: 'bridge' }>, host: Site):
     refuseOther(host.link(step.name))
     return undefined
   }
-  const mac = host.link(step.name)?.mac
-  // A bridge whose address nobody has set takes the lowest of its ports', and changes it as they come and go.
-  if (mac !== undefined) host.netlink.request(setLink(step.name, { mac }))
+  keepMac(host, step.name)
   return () => removeUnused(host, step.name)
+}
+
+/** A bridge whose MAC nobody has set takes the lowest of its ports', and changes it as they come and go. */
+export function keepMac(host: Site, bridge: string): void {
+  const mac = host.link(bridge)?.mac
+  if (mac !== undefined) host.netlink.request(setLink(bridge, { mac }))
 }
 
 /** Throws `bridge-conflict` when a link of the bridge's name is something else. */

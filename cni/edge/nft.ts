@@ -36,11 +36,27 @@ export async function removeOwned(world: World, isChosen: (thing: Owned) => bool
   const all = await listOwned(world)
   const chosen = all.filter(isChosen)
   if (chosen.length === 0) return
-  await loadRules(world, removalScript(chosen, emptiedChains(all, chosen))).catch(async () => {
+  const emptied = emptiedChains(all, chosen)
+  try {
+    await loadRules(world, removalScript(chosen, emptied))
+    if (emptiedChains(chosen, chosen).length === emptied.length) return
+  } catch {
     // Somebody else has removed some of it meanwhile, or leads an address to an emptied chain again (EBUSY).
     const left = (await listOwned(world)).filter(isChosen)
     if (left.length > 0) await loadRules(world, removalScript(left, []))
-  })
+  }
+  await removeEmptied(world, chosen)
+}
+
+/**
+ * Looks again for chains to which only removed things led: of two removals at the same time, each took the other's
+ * address for a reason to keep the chain.
+ */
+async function removeEmptied(world: World, removed: readonly Owned[]): Promise<void> {
+  for (const chain of emptiedChains([...(await listOwned(world)), ...removed], removed)) {
+    // It fails when the other was faster, or an address leads there again: then it is not ours to remove.
+    await loadRules(world, removalScript([], [chain])).catch(() => {})
+  }
 }
 
 /** Removes the rules of one attachment. */

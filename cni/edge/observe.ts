@@ -4,7 +4,7 @@ import type { PluginConfig } from '../core/config.ts'
 import type { Observed, ObservedSite } from '../core/compare.ts'
 import type { Node } from '../core/plan.ts'
 import { MAIN_TABLE } from '../core/netlink/route.ts'
-import { getLinkByIndex, parseLink } from '../core/netlink/link.ts'
+import { getLinkByIndex, IFF, parseLink } from '../core/netlink/link.ts'
 import type { Call } from '../spec/plugin.ts'
 import { refuseOther } from './apply-bridge.ts'
 import { listOwned } from './nft.ts'
@@ -18,7 +18,8 @@ export function observeNode(host: Site, config: PluginConfig): Node {
   const bridge = host.link(config.bridge)
   refuseOther(bridge)
   return {
-    hasBridge: bridge !== undefined,
+    // One that is down is somebody's who is not done, or died before.
+    hasBridge: bridge !== undefined && (bridge.flags & IFF.up) !== 0,
     hasVlanInterface: config.vlan !== undefined && host.link(gatewayInterface(config)) !== undefined,
     mtu: config.mtu ?? defaultRouteMtu(host) ?? ETHERNET_MTU,
   }

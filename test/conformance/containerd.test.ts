@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap'
-import { IMAGE, imageArchive, PAGE } from './image.ts'
-import { Machine, NOTHING_LEFT } from './machine.ts'
-import { CONTAINER_TOOLS, lacksForContainers } from './requirements.ts'
+import { type Containerd, lacksContainerd, startContainerd } from './containerd.ts'
+import { IMAGE, PAGE } from './image.ts'
+import { type Machine, NOTHING_LEFT } from './machine.ts'
 import { until } from './until.ts'
 
 /*
@@ -9,28 +9,28 @@ import { until } from './until.ts'
  * and makes DEL when the container has ended, with an empty CNI_NETNS.
  */
 
-const FOLDER = '/run/containerd-test'
-const SETTINGS = `
-version = 2
-root = "${FOLDER}/root"
-state = "${FOLDER}/state"
-disabled_plugins = ["io.containerd.grpc.v1.cri"]
-[grpc]
-address = "${FOLDER}/socket"
-`
+const PLUGIN = {
+  type: 'podwire',
+  isDefaultGateway: true,
+  ipMasq: true,
+  ipam: {
+    type: 'podwire-ipam',
+    ranges: [[{ subnet: '10.8.0.0/24' }], [{ subnet: 'fd00:8::/64' }]],
+  },
+}
 
-const skip = lacksForContainers({ containerd: 'containerd', ctr: 'containerd', ...CONTAINER_TOOLS })
+const skip = lacksContainerd()
 
 for (const version of ['0.3.1', '0.4.0', '1.0.0']) {
   t.test(`containerd wires two containers by a ${version} conflist`, { skip }, async t => {
-    const { machine, ctr, launch, kill } = await setUp(t, version)
+    const { machine, inside, launch, kill } = await setUp(t, version)
     const servers = ['first', 'second'].map(name => launch(name))
-    const [first, second] = [await addressOf(ctr, 'first'), await addressOf(ctr, 'second')]
+    const [first, second] = [await addressOf(inside, 'first'), await addressOf(inside, 'second')]
     t.same([first, second].sort(), ['10.8.0.2', '10.8.0.3'])
     for (const address of ['10.8.0.1', 'fd00:8::1', first]) {
-      await inside(ctr, 'second', 'ping', '-c1', '-W1', address)
+      await inside('second', 'ping', '-c1', '-W1', address)
     }
-    const page = () => inside(ctr, 'second', 'wget', '-qO-', `http://${first}/`)
+    const page = () => inside('second', 'wget', '-qO-', `http://${first}/`)
     t.equal(await until('the first container', page), PAGE, 'the first answers the second')
     t.equal(await machine.run('busybox', 'wget', '-qO-', `http://${first}/`), PAGE, 'and the node')
     t.same((await machine.traces()).reserved, ['10.8.0.2', '10.8.0.3', 'fd00:8::2', 'fd00:8::3'])
@@ -48,11 +48,11 @@ t.test('containerd starts containers side by side, each with addresses of its ow
   const shown = await Promise.all(names.map(name => run(name, 'ip', '-o', 'address', 'show', 'dev', 'eth0')))
   const addresses = shown.flatMap(text => text.match(/(10\.8\.0\.|fd00:8::)\w+/g) ?? [])
   t.equal(new Set(addresses).size, 16, addresses.join(' '))
-  t.match(await machine.traces(), { links: { length: 1 }, rules: { length: 0 }, reserved: { length: 0 } })
+  t.same(await machine.traces(), NOTHING_LEFT)
 })
 
 t.test('containerd makes no DEL for a detached container; GC removes what it had', { skip }, async t => {
-  const { machine, ctr, kill } = await setUp(t)
+  const { machine, ctr, inside, kill } = await setUp(t)
   for (const name of ['kept', 'gone']) await ctr('run', '--detach', ...options(machine, name), 'sleep', '999')
   await kill('gone')
   await ctr('task', 'delete', 'gone').catch(() => {})
@@ -67,26 +67,17 @@ t.test('containerd makes no DEL for a detached container; GC removes what it had
     { links: { length: 2 }, rules: { length: 2 }, reserved: { length: 2 } },
     'one attachment is left',
   )
-  await inside(ctr, 'kept', 'ping', '-c1', '-W1', '10.8.0.1')
+  await inside('kept', 'ping', '-c1', '-W1', '10.8.0.1')
 })
 
-type Ctr = (...args: string[]) => Promise<string>
-
 async function setUp(t: Test, version = '1.0.0') {
-  const machine = await Machine.start(t)
   const conflist = { cniVersion: version, name: 'pods', plugins: [PLUGIN] }
-  machine.write('/etc/cni/net.d/10-pods.conflist', JSON.stringify(conflist))
-  machine.write(`${FOLDER}/config.toml`, SETTINGS)
-  machine.write(`${FOLDER}/image.tar`, imageArchive())
-  const client = ['ctr', `--address=${FOLDER}/socket`, '--namespace=podwire']
-  const ctr: Ctr = (...args) => machine.run(...client, ...args)
-  const daemon = machine.launch('containerd', `--config=${FOLDER}/config.toml`)
-  await Promise.race([until('containerd', () => ctr('version')), daemon.then(refuse)])
-  await ctr('image', 'import', '--snapshotter=native', `${FOLDER}/image.tar`)
+  const { machine, client, ctr, inside } = await startContainerd(t, conflist, 'podwire')
   const run = (name: string, command: string[]) => ['run', '--rm', ...options(machine, name), ...command]
   return {
     machine,
     ctr,
+    inside,
     /** Runs a command in a container of that name to its end; answers what it says. */
     run: (name: string, ...command: string[]) => ctr(...run(name, command)),
     /** The same with a command that lasts; it settles when the container has been taken down. */
@@ -95,30 +86,13 @@ async function setUp(t: Test, version = '1.0.0') {
   }
 }
 
-function refuse(said: string): never {
-  throw new Error(`containerd ended: ${said}`)
-}
-
 const options = (machine: Machine, name: string): string[] => {
   const cgroup = `--cgroup=${machine.cgroup}/${name}`
   return ['--cni', '--snapshotter=native', cgroup, IMAGE, name]
 }
 
-const inside = (ctr: Ctr, name: string, ...command: string[]) =>
-  ctr('task', 'exec', '--exec-id=test', name, ...command)
-
-const addressOf = (ctr: Ctr, name: string): Promise<string> =>
+const addressOf = (inside: Containerd['inside'], name: string): Promise<string> =>
   until(`the address of ${name}`, async () => {
-    const shown = await inside(ctr, name, 'ip', '-o', 'address', 'show', 'dev', 'eth0')
+    const shown = await inside(name, 'ip', '-o', 'address', 'show', 'dev', 'eth0')
     return shown.match(/10\.8\.0\.\d+/)?.[0] ?? false
   })
-
-const PLUGIN = {
-  type: 'podwire',
-  isDefaultGateway: true,
-  ipMasq: true,
-  ipam: {
-    type: 'podwire-ipam',
-    ranges: [[{ subnet: '10.8.0.0/24' }], [{ subnet: 'fd00:8::/64' }]],
-  },
-}

@@ -1,8 +1,8 @@
 import t, { type Test } from 'tap'
+import { lacksContainerd, startContainerd } from './containerd.ts'
 import { Cri } from './cri.ts'
-import { IMAGE, imageArchive, PAGE } from './image.ts'
-import { Machine, NOTHING_LEFT } from './machine.ts'
-import { CONTAINER_TOOLS, lacksForContainers } from './requirements.ts'
+import { IMAGE, PAGE } from './image.ts'
+import { NOTHING_LEFT } from './machine.ts'
 import { until } from './until.ts'
 
 /*
@@ -10,21 +10,9 @@ import { until } from './until.ts'
  * of us. The image serves a page by itself, so a pod without containers is all that is needed.
  */
 
-const FOLDER = '/run/containerd-test'
-const SETTINGS = `
-version = 2
-root = "${FOLDER}/root"
-state = "${FOLDER}/state"
-[grpc]
-address = "${FOLDER}/socket"
-[plugins."io.containerd.grpc.v1.cri"]
-sandbox_image = "${IMAGE}"
-disable_apparmor = true
-restrict_oom_score_adj = true
-[plugins."io.containerd.grpc.v1.cri".containerd]
-snapshotter = "native"
-`
-const skip = lacksForContainers({ containerd: 'containerd', ctr: 'containerd', ...CONTAINER_TOOLS })
+const DUAL_STACK = [[{ subnet: '10.7.0.0/24' }], [{ subnet: 'fd00:7::/64' }]]
+
+const skip = lacksContainerd()
 
 for (const version of ['0.3.1', '1.0.0']) {
   t.test(`containerd wires the kubelet's pods by a ${version} conflist`, { skip }, async t => {
@@ -34,7 +22,8 @@ for (const version of ['0.3.1', '1.0.0']) {
     t.same(await cri.podIps(first), ['10.7.0.2', 'fd00:7::2'])
     t.same(await cri.podIps(second), ['10.7.0.3', 'fd00:7::3'])
     for (const host of ['10.7.0.2', '[fd00:7::2]']) {
-      t.equal(await inside(second, 'wget', '-qO-', `http://${host}/`), PAGE, `${host} answers the other pod`)
+      const page = () => inside(second, 'wget', '-qO-', `http://${host}/`)
+      t.equal(await until(host, page), PAGE, `${host} answers the other pod`)
     }
     for (const id of [first, second]) {
       await cri.stopPodSandbox(id)
@@ -44,6 +33,15 @@ for (const version of ['0.3.1', '1.0.0']) {
     t.same(await machine.traces(), NOTHING_LEFT)
   })
 }
+
+t.test('many pods start and stop side by side', { skip }, async t => {
+  const { machine, cri, run } = await setUp(t)
+  const ids = await Promise.all(Array.from({ length: 10 }, (_, i) => run(`pod${i}`)))
+  const ips = await Promise.all(ids.map(id => cri.podIps(id)))
+  t.equal(new Set(ips.flat()).size, 20, ips.join(' '))
+  await Promise.all(ids.map(id => cri.stopPodSandbox(id)))
+  t.same(await machine.traces(), NOTHING_LEFT)
+})
 
 t.test('a pod has a port of the node by portmap behind us', { skip }, async t => {
   const { machine, cri, run } = await setUp(t)
@@ -74,37 +72,21 @@ t.test('a pod that finds no address fails by name, and works when there is one',
   t.same(await cri.podIps(await run('second')), ['10.7.0.2'])
 })
 
-const DUAL: readonly { subnet: string }[][] = [[{ subnet: '10.7.0.0/24' }], [{ subnet: 'fd00:7::/64' }]]
-
-async function setUp(t: Test, version = '1.0.0', ranges = DUAL) {
-  const machine = await Machine.start(t)
-  machine.write('/etc/cni/net.d/10-pods.conflist', JSON.stringify(conflist(version, ranges)))
-  machine.write(`${FOLDER}/config.toml`, SETTINGS)
-  machine.write(`${FOLDER}/image.tar`, imageArchive())
-  const ctr = (...args: string[]) =>
-    machine.run('ctr', `--address=${FOLDER}/socket`, '--namespace=k8s.io', ...args)
-  const daemon = machine.launch('containerd', `--config=${FOLDER}/config.toml`)
-  await Promise.race([until('containerd', () => ctr('version')), daemon.then(refuse)])
-  await ctr('image', 'import', '--snapshotter=native', `${FOLDER}/image.tar`)
-  const cri = new Cri(t, machine.path(`${FOLDER}/socket`))
+async function setUp(t: Test, version = '1.0.0', ranges: unknown = DUAL_STACK) {
+  const { machine, socket, inside } = await startContainerd(t, conflist(version, ranges), 'k8s.io')
+  const cri = new Cri(t, socket)
   await until('the image', () => cri.hasImage(IMAGE))
+  const run = (name: string, more = {}) => cri.runPodSandbox({ name, cgroupParent: machine.cgroup, ...more })
+  return { machine, cri, run, inside }
+}
+
+function conflist(cniVersion: string, ranges: unknown): unknown {
   return {
-    machine,
-    cri,
-    run: (name: string, more = {}) => cri.runPodSandbox({ name, cgroupParent: machine.cgroup, ...more }),
-    inside: (id: string, ...command: string[]) => ctr('task', 'exec', '--exec-id=test', id, ...command),
+    cniVersion,
+    name: 'pods',
+    plugins: [
+      { type: 'podwire', isDefaultGateway: true, ipMasq: true, ipam: { type: 'podwire-ipam', ranges } },
+      { type: 'portmap', capabilities: { portMappings: true } },
+    ],
   }
 }
-
-function refuse(said: string): never {
-  throw new Error(`containerd ended: ${said}`)
-}
-
-const conflist = (cniVersion: string, ranges: unknown) => ({
-  cniVersion,
-  name: 'pods',
-  plugins: [
-    { type: 'podwire', isDefaultGateway: true, ipMasq: true, ipam: { type: 'podwire-ipam', ranges } },
-    { type: 'portmap', capabilities: { portMappings: true } },
-  ],
-})

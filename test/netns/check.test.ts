@@ -35,10 +35,16 @@ const DAMAGES: Record<string, Damage> = {
     /no interface "eth0"/,
   ),
   'the IPv4 address is gone': container('ip address flush dev eth0 scope global', /lost the address 10\.1\./),
-  'the IPv6 address is gone': container('ip -6 address flush dev eth0 scope global', /lost the address fd00:/),
+  'the IPv6 address is gone': container(
+    'ip -6 address flush dev eth0 scope global',
+    /lost the address fd00:/,
+  ),
   'a route is gone': container('ip route del 10.9.0.0/16', /lost the route 10\.9\.0\.0\/16/),
   'the default route is gone': container('ip route del default', /lost the route 0\.0\.0\.0\/0/),
-  'the MAC is another': container('ip link set eth0 address 02:00:00:00:00:09', /has the MAC 02:00:00:00:00:09/),
+  'the MAC is another': container(
+    'ip link set eth0 address 02:00:00:00:00:09',
+    /has the MAC 02:00:00:00:00:09/,
+  ),
   'the host veth is down': host(pod => `ip link set ${hostVeth(pod)} down`, /"veth\S+" is down/),
   'the host veth is off the bridge': host(pod => `ip link set ${hostVeth(pod)} nomaster`, /not a port of/),
   'the bridge is gone': host(() => 'ip link del cbr0', /"cbr0" is gone/),
@@ -66,7 +72,7 @@ async function checks(pod: Pod, prevResult: unknown = pod.result) {
 for (const [what, { where, command, msg }] of Object.entries(DAMAGES)) {
   t.test(`CHECK says that ${what}`, async t => {
     const pod = await lab.attach(config)
-    t.match(await checks(pod), { code: 0, stdout: '', stderr: '' }, 'silent before')
+    t.match(await checks(pod), { code: 0, stdout: /^$/, stderr: /^$/ }, 'silent before')
     await lab.inside(where === 'host' ? lab.host : pod.netns, 'sh', '-c', command(pod))
     t.match(await checks(pod), { code: 1, json: { code: 114, msg } })
     await lab.call('DEL', config, pod)
@@ -93,7 +99,7 @@ for (const [what, command] of Object.entries(TOLERATED)) {
   t.test(`CHECK tolerates ${what}`, async t => {
     const pod = await lab.attach(config)
     await lab.inside(pod.netns, 'sh', '-c', command)
-    t.match(await checks(pod), { code: 0, stdout: '', stderr: '' })
+    t.match(await checks(pod), { code: 0, stdout: /^$/, stderr: /^$/ })
   })
 }
 
@@ -106,7 +112,7 @@ t.test('CHECK takes the result of a chain, in which others have added interfaces
     ips: [...ips, { address: '10.88.0.2/16', interface: 3 }],
     routes,
   }
-  t.match(await checks(pod, chained), { code: 0, stdout: '', stderr: '' })
+  t.match(await checks(pod, chained), { code: 0, stdout: /^$/, stderr: /^$/ })
 })
 
 t.test('CHECK takes a MAC that a later plugin has set and told of', async t => {
@@ -116,7 +122,7 @@ t.test('CHECK takes a MAC that a later plugin has set and told of', async t => {
   await lab.inside(pod.netns, 'ip', 'link', 'set', 'eth0', 'address', mac)
   const [bridge, veth, eth0] = pod.result.interfaces
   const prevResult = { ...pod.result, interfaces: [bridge, veth, { ...eth0, mac }] }
-  t.match(await lab.call('CHECK', { ...plain, prevResult }, pod), { code: 0, stdout: '' })
+  t.match(await lab.call('CHECK', { ...plain, prevResult }, pod), { code: 0, stdout: /^$/ })
 })
 
 t.test('CHECK refuses a prevResult that is missing or of somebody else', async t => {

@@ -88,13 +88,35 @@ t.test('two IPv4 subnets of one attachment stand on the bridge together', async 
   for (const gateway of ['10.1.0.1', '10.2.0.1']) t.ok(await lab.pings(pod.netns, gateway), gateway)
 })
 
+const macOf = async (lab: Lab, name: string): Promise<string> =>
+  (await lab.ip(lab.host, 'link', 'show', 'dev', name))[0].address
+
 t.test('the bridge keeps its MAC while containers come and go', async t => {
   const lab = new Lab(t)
-  const macOf = async () => (await lab.ip(lab.host, 'link', 'show', 'dev', 'cbr0'))[0].address
   const first = await lab.attach(lab.config())
-  const mac = await macOf()
+  const mac = await macOf(lab, 'cbr0')
   t.equal(first.result.interfaces[0].mac, mac)
-  await lab.attach(lab.config({ runtimeConfig: { mac: '02:00:00:00:00:01' } }))
+  for (let i = 0; i < 4; i += 1) await lab.attach(lab.config())
   await lab.call('DEL', lab.config(), first)
-  t.equal(await macOf(), mac)
+  t.equal(await macOf(lab, 'cbr0'), mac)
+})
+
+t.test('a bridge of somebody else keeps its MAC too, once it is a gateway', async t => {
+  const lab = new Lab(t)
+  await lab.inside(lab.host, 'ip', 'link', 'add', 'cbr0', 'type', 'bridge')
+  await lab.inside(lab.host, 'ip', 'link', 'set', 'cbr0', 'up')
+  const pods = []
+  for (let i = 0; i < 5; i += 1) pods.push(await lab.attach(lab.config()))
+  const macs = pods.map(pod => pod.result.interfaces[0].mac)
+  t.same(new Set(macs), new Set([await macOf(lab, 'cbr0')]))
+})
+
+t.test('a bridge whose maker died is finished by the next ADD', async t => {
+  const lab = new Lab(t)
+  await lab.inside(lab.host, 'ip', 'link', 'add', 'cbr0', 'type', 'bridge')
+  const pod = await lab.attach(lab.config({}, DUAL))
+  for (const key of ['accept_ra', 'accept_dad']) {
+    t.equal(await lab.inside(lab.host, 'sysctl', '-n', `net.ipv6.conf.cbr0.${key}`), '0\n', key)
+  }
+  for (const gateway of ['10.1.0.1', 'fd00:1::1']) t.ok(await lab.pings(pod.netns, gateway), gateway)
 })

@@ -158,11 +158,7 @@ export class Lab {
     this.#counters += 1
     const table = `inet counter${this.#counters}`
     const chain = `add chain ${table} seen { type filter hook ${hook} priority 300; }`
-    await this.inside(
-      name,
-      'nft',
-      `add table ${table}; ${chain}; add rule ${table} seen ${match} counter`,
-    )
+    await this.inside(name, 'nft', `add table ${table}; ${chain}; add rule ${table} seen ${match} counter`)
     return async () => {
       const listing = await this.inside(name, 'nft', 'list', 'table', 'inet', table.slice(5))
       return Number(/counter packets (\d+)/.exec(listing)?.[1])
@@ -172,7 +168,9 @@ export class Lab {
   /** The host's links with their addresses, rules, and files: what a refused ADD must leave as it is. */
   async state(): Promise<unknown> {
     const links = (await this.ip(this.host, 'address')).map(({ ifname, address, master, mtu, addr_info }) => {
-      const addresses = addr_info.map((a: { local: string; prefixlen: number }) => `${a.local}/${a.prefixlen}`)
+      const addresses = addr_info.map(
+        (a: { local: string; prefixlen: number }) => `${a.local}/${a.prefixlen}`,
+      )
       return { ifname, address, master, mtu, addresses: addresses.sort() }
     })
     const rules = await this.inside(this.host, 'nft', 'list', 'ruleset')

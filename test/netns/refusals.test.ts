@@ -63,10 +63,14 @@ for (const [what, { code, msg, config: keys, ipam, attach }] of Object.entries(R
     const before = await lab.state()
     const pod = { id: 'second', ...attach, netns: attach?.netns ?? lab.namespace() }
     const answer = await lab.call('ADD', lab.config({ ...config, ...keys }, ipam), pod)
-    t.match(answer, { code: 1, stderr: '', json: { cniVersion: '1.1.0', code, msg } })
+    t.match(answer, { code: 1, stderr: /^$/, json: { cniVersion: '1.1.0', code, msg } })
     t.same(await lab.state(), before, 'the node is as before')
     if (attach?.netns === undefined) {
-      t.same((await lab.ip(pod.netns, 'link')).map(link => link.ifname), ['lo'], 'the container is as before')
+      t.same(
+        (await lab.ip(pod.netns, 'link')).map(link => link.ifname),
+        ['lo'],
+        'the container is as before',
+      )
     }
     t.ok(await lab.pings(first.netns, '10.1.0.1'), 'the first attachment works')
   })

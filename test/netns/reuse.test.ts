@@ -20,7 +20,8 @@ for (const mode of ['l2', 'l3']) {
     const peers = [client.netns, lab.host]
     const knows = mode === 'l2' ? peers : [lab.host]
     for (const address of ADDRESSES) {
-      for (const from of peers) t.ok(await lab.pings(from, address), `${from} reaches the former at ${address}`)
+      for (const from of peers)
+        t.ok(await lab.pings(from, address), `${from} reaches the former at ${address}`)
       for (const from of knows) t.equal(await macIn(lab, from, address), former.result.interfaces[2].mac)
     }
     t.match(await lab.call('DEL', config, former), { code: 0 })

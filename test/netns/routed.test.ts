@@ -63,7 +63,12 @@ t.test('a Service on the node leads to a container of the same node, and back', 
   const config = lab.config({ mode: 'l3' })
   const [client, server] = [await lab.attach(config), await lab.attach(config)]
   // As on a node without br_netfilter: the bridge asks nobody, so only routing brings the reply to conntrack.
-  await lab.inside(lab.host, 'sh', '-c', 'sysctl -qw net.bridge.bridge-nf-call-iptables=0 2>/dev/null || true')
+  await lab.inside(
+    lab.host,
+    'sh',
+    '-c',
+    'sysctl -qw net.bridge.bridge-nf-call-iptables=0 2>/dev/null || true',
+  )
   const script = `add table ip service
     add chain ip service in { type nat hook prerouting priority dstnat; }
     add rule ip service in ip daddr 10.96.0.1 dnat to ${server.addresses[0]}`
