@@ -2,7 +2,7 @@ import t from 'tap'
 import { cidr, ip } from '../../test/support/result.ts'
 import { parseIfName } from '../spec/environment.ts'
 import { commandOf, routeText } from './command.ts'
-import { sysctl } from './plan.ts'
+import { sysctl } from './step.ts'
 
 /*
  * What every step prints stands in test/golden/plan-*.txt; test/netns/commands.test.ts runs it. Here is what no plan

@@ -7,8 +7,8 @@ import { attachmentPair } from './names.ts'
 import type { InterfaceAddress } from './netlink/address.ts'
 import { IFF, type Link } from './netlink/link.ts'
 import { type KernelRoute, MAIN_TABLE, SCOPE } from './netlink/route.ts'
-import { plan } from './plan.ts'
-import type { Owned } from './rules.ts'
+import { plan } from './plan/plan.ts'
+import type { Owned } from './table.ts'
 
 const KEYS = {
   isGateway: true,

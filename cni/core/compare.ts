@@ -3,7 +3,7 @@ import { routeText } from './command.ts'
 import type { InterfaceAddress } from './netlink/address.ts'
 import { IFF, type Link } from './netlink/link.ts'
 import { type KernelRoute, MAIN_TABLE } from './netlink/route.ts'
-import { type Owned, sameOwner } from './rules.ts'
+import { type Owned, sameOwner } from './table.ts'
 import type { AddressStep, PortStep, RulesStep, Step, VethStep } from './step.ts'
 
 /** One place as it was found. */

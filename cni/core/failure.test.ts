@@ -1,7 +1,7 @@
 import t from 'tap'
 import { addresses, wish } from '../../test/support/wish.ts'
 import { explain } from './failure.ts'
-import { plan } from './plan.ts'
+import { plan } from './plan/plan.ts'
 import type { Step } from './step.ts'
 
 /** One step of each kind, as plans make them. */

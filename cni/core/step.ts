@@ -3,7 +3,7 @@ import type { IfName } from '../spec/environment.ts'
 import type { Route } from '../spec/result.ts'
 import type { Mac } from './mac.ts'
 import type { VlanRange } from './netlink/link.ts'
-import type { Owner } from './rules.ts'
+import type { Owner } from './table.ts'
 
 /** Where a step happens: on the node, or inside the container's network namespace. */
 export type Place = 'host' | 'container'
@@ -95,3 +95,17 @@ export interface RulesStep {
   /** The nft scripts that do it; each is tried when the one before it did not load. The last always fits. */
   readonly scripts: readonly string[]
 }
+
+/** A setting as a step. */
+export const sysctl = (
+  place: SysctlStep['place'],
+  key: string,
+  value: string,
+  optional: boolean,
+): SysctlStep => ({
+  kind: 'sysctl',
+  place,
+  key,
+  value,
+  optional,
+})

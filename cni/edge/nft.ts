@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { formatIp, type Ip } from '../../ipam/core/ip.ts'
-import { parseOwned, type Owned, type Owner, removalScript, sameOwner, emptiedChains } from '../core/rules.ts'
+import { parseOwned, type Owned, type Owner, removalScript, sameOwner, emptiedChains } from '../core/table.ts'
 import { CniError } from '../spec/error.ts'
 import type { World } from '../spec/world.ts'
 import type { Outcome } from './execute.ts'

@@ -9,7 +9,7 @@ import {
   parseOwned,
   removalScript,
   sameOwner,
-} from '../../cni/core/rules.ts'
+} from '../../cni/core/table.ts'
 import { matchesGolden, readGolden, recordGolden } from '../support/golden.ts'
 import { cidr } from '../support/result.ts'
 import { owner, SCRIPTS } from '../support/rules.ts'

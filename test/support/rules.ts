@@ -1,5 +1,5 @@
 import { attachmentPair } from '../../cni/core/names.ts'
-import { masqueradeScript, type Owner, spoofCheckScript } from '../../cni/core/rules.ts'
+import { masqueradeScript, type Owner, spoofCheckScript } from '../../cni/core/table.ts'
 import { cidr } from './result.ts'
 import { attachment } from './wish.ts'
 

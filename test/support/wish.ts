@@ -1,6 +1,6 @@
 import { type PluginConfig, parsePluginConfig } from '../../cni/core/config.ts'
 import { completeGateways } from '../../cni/core/gateway.ts'
-import type { Node, Wish } from '../../cni/core/plan.ts'
+import type { Node, Wish } from '../../cni/core/plan/wish.ts'
 import { parseNetworkConfig } from '../../cni/spec/config.ts'
 import { type Attachment, parseContainerId, parseIfName } from '../../cni/spec/environment.ts'
 import type { JsonObject } from '../../cni/spec/read.ts'

@@ -1,13 +1,14 @@
 import t from 'tap'
-import { formatCidr } from '../../ipam/core/ip.ts'
-import { matchesGolden, sections } from '../../test/support/golden.ts'
-import { cidr, ip } from '../../test/support/result.ts'
-import { addresses, wish } from '../../test/support/wish.ts'
-import type { JsonObject } from '../spec/read.ts'
-import { EMPTY_RESULT } from '../spec/result.ts'
-import { commandOf } from './command.ts'
-import { type Node, plan } from './plan.ts'
-import type { Step } from './step.ts'
+import { formatCidr } from '../../../ipam/core/ip.ts'
+import { matchesGolden, sections } from '../../../test/support/golden.ts'
+import { cidr, ip } from '../../../test/support/result.ts'
+import { addresses, wish } from '../../../test/support/wish.ts'
+import type { JsonObject } from '../../spec/read.ts'
+import { EMPTY_RESULT } from '../../spec/result.ts'
+import { commandOf } from '../command.ts'
+import { plan } from './plan.ts'
+import type { Node } from './wish.ts'
+import type { Step } from '../step.ts'
 
 const IPAM = {
   v4: addresses('10.1.0.5/24'),

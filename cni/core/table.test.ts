@@ -9,7 +9,7 @@ import {
   parseOwned,
   removalScript,
   sameOwner,
-} from './rules.ts'
+} from './table.ts'
 
 /** What test/netns/rules.test.ts left in a kernel and had listed by nft: c1 with both scripts, c2 masqueraded. */
 const LISTED = parseOwned(JSON.parse(readGolden('nft-list.json')))

@@ -1,10 +1,10 @@
-import type { IfName } from '../spec/environment.ts'
-import { CniError } from '../spec/error.ts'
-import type { PluginConfig } from './config.ts'
-import { bridgeAddresses } from './gateway.ts'
-import { vlanPair } from './names.ts'
-import { familiesOf, sysctl, type Wish } from './plan.ts'
-import type { Step } from './step.ts'
+import type { IfName } from '../../spec/environment.ts'
+import { CniError } from '../../spec/error.ts'
+import type { PluginConfig } from '../config.ts'
+import { bridgeAddresses } from '../gateway.ts'
+import { vlanPair } from '../names.ts'
+import { familiesOf, type Wish } from './wish.ts'
+import { type Step, sysctl } from '../step.ts'
 
 /** The bridge itself, up and quiet; made when it is not there. */
 export function bridgeSteps({ config, node }: Wish): Step[] {

@@ -1,8 +1,8 @@
-import { type Cidr, formatCidr, networkOf } from '../../ipam/core/ip.ts'
-import type { ResultIp, Route } from '../spec/result.ts'
-import { gatewayFor, uniqueBy } from './gateway.ts'
-import type { Wish } from './plan.ts'
-import type { Step } from './step.ts'
+import { type Cidr, formatCidr, networkOf } from '../../../ipam/core/ip.ts'
+import type { ResultIp, Route } from '../../spec/result.ts'
+import { gatewayFor, uniqueBy } from '../gateway.ts'
+import type { Wish } from './wish.ts'
+import type { Step } from '../step.ts'
 
 /** The container's routes: in `l3` the way to the gateway and through it to the subnet, then those that were asked for. */
 export function routeSteps({ config, attachment, result }: Wish): Step[] {

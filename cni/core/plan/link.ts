@@ -1,0 +1,30 @@
+import { aliasOf, attachmentPair } from '../names.ts'
+import { type Step, sysctl } from '../step.ts'
+import type { Wish } from './wish.ts'
+
+/** The veth pair and its bridge port; the node's end comes up here. */
+export function linkSteps({ config, network, attachment, node }: Wish): Step[] {
+  const { name, mac, peerMac } = attachmentPair(attachment)
+  const peer = { name: attachment.ifname, mac: config.mac ?? peerMac, place: 'container' as const }
+  const mtu = config.mtu ?? node.mtu
+  const access = config.vlan === undefined ? [] : [{ min: config.vlan, max: config.vlan, access: true }]
+  const vlans = [...config.trunk, ...access]
+  const dropDefault = vlans.length > 0 && !config.preserveDefaultVlan
+  return [
+    { kind: 'veth', name, mac, peer, mtu, bridge: config.bridge },
+    {
+      kind: 'port',
+      name,
+      hairpin: config.hairpin,
+      isolated: config.isolated,
+      alias: aliasOf(network, attachment),
+    },
+    ...(dropDefault
+      ? [{ kind: 'vlan', action: 'del', name, range: { min: 1, max: 1, access: false } } as const]
+      : []),
+    ...vlans.map(range => ({ kind: 'vlan', action: 'add', name, range }) as const),
+    // The port itself speaks no IPv6: no address, no router solicitation, no duplicate detection to wait for.
+    sysctl('host', `net/ipv6/conf/${name}/disable_ipv6`, '1', true),
+    { kind: 'up', place: 'host', name, promisc: false },
+  ]
+}
