@@ -2,12 +2,15 @@
 const DEADLINE = 10_000
 const PAUSE = 20
 
-/** Asks until the answer is neither false nor an error; throws what was said last when the deadline has passed. */
+/**
+ * Asks until the answer is neither false nor empty nor an error; throws what was said last when the deadline has passed.
+ * Empty counts as none because containerd 1.6 under load loses the output of an exec now and then.
+ */
 export async function until<T>(what: string, ask: () => Promise<T | false>): Promise<T> {
   const end = performance.now() + DEADLINE
   for (;;) {
     const answer = await ask().catch((error: unknown) => error as Error)
-    if (answer !== false && !(answer instanceof Error)) return answer
+    if (answer !== false && answer !== '' && !(answer instanceof Error)) return answer
     if (performance.now() > end) throw new Error(`Gave up waiting for ${what}`, { cause: answer })
     await new Promise(resolve => setTimeout(resolve, PAUSE))
   }
