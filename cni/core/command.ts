@@ -1,6 +1,6 @@
 import { formatCidr, formatIp } from '../../ipam/core/ip.ts'
 import type { Route } from '../spec/result.ts'
-import type { VlanRange } from './netlink/link.ts'
+import type { VlanRange } from './netlink/port.ts'
 import type { Place, Step } from './step.ts'
 
 const inside = (place: Place): string => (place === 'container' ? 'ip -n CONTAINER' : 'ip')

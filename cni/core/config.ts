@@ -2,7 +2,7 @@ import { CniError } from '../spec/error.ts'
 import { type IfName, parseIfName } from '../spec/environment.ts'
 import { Reader } from '../spec/read.ts'
 import { type Mac, parseMac } from './mac.ts'
-import type { VlanRange } from './netlink/link.ts'
+import type { VlanRange } from './netlink/port.ts'
 import type { NetworkConfig } from '../spec/config.ts'
 
 /** The plugin's config: every key of the reference `bridge` plugin with its meaning there, and `mode`. */

@@ -2,7 +2,7 @@ import type { Cidr, Ip } from '../../ipam/core/ip.ts'
 import type { IfName } from '../spec/environment.ts'
 import type { Route } from '../spec/result.ts'
 import type { Mac } from './mac.ts'
-import type { VlanRange } from './netlink/link.ts'
+import type { VlanRange } from './netlink/port.ts'
 import type { Owner } from './table.ts'
 
 /** Where a step happens: on the node, or inside the container's network namespace. */

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { setForwarding } from '../core/netlink/link.ts'
+import { setForwarding } from '../core/netlink/port.ts'
 import { CniError } from '../spec/error.ts'
 import type { World } from '../spec/world.ts'
 import { isErrno } from './netlink.ts'

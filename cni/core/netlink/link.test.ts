@@ -6,18 +6,16 @@ import { attrList, parseAttrs, readText } from './attr.ts'
 import {
   addBridge,
   addVeth,
-  changeVlan,
   delLink,
   dumpLinks,
   getLink,
   getLinkByIndex,
-  IFF,
   type Link,
   parseLink,
-  setForwarding,
   setLink,
-  setPort,
 } from './link.ts'
+import { changeVlan, setForwarding, setPort } from './port.ts'
+import { IFF } from './link-header.ts'
 import { encodeRequest, FLAG, type Request, splitReplies, TYPE } from './message.ts'
 
 const shown = (command: string): Link => parseLink(splitReplies(reply(command))[0]!.body)

@@ -1,43 +1,10 @@
 import { type Mac, macBytes, macFromBytes } from '../mac.ts'
-import {
-  type Attr,
-  encodeAttrs,
-  parseAttrs,
-  readNumber,
-  readText,
-  text,
-  u16,
-  u32,
-  u8,
-  viewOf,
-} from './attr.ts'
+import { type Attr, encodeAttrs, parseAttrs, readNumber, readText, text, u32, u8, viewOf } from './attr.ts'
+import { BRPORT, IFLA, INFO, IFF, linkHeader } from './link-header.ts'
 import { FLAG, type Request, TYPE } from './message.ts'
 
-/** Link flags (include/uapi/linux/if.h). */
-export const IFF = { up: 0x1, loopback: 0x8, promisc: 0x100 } as const
-
-// include/uapi/linux/if_link.h
-const IFLA = {
-  address: 1,
-  name: 3,
-  mtu: 4,
-  link: 5,
-  master: 10,
-  protinfo: 12,
-  linkinfo: 18,
-  alias: 20,
-  netnsFd: 28,
-  afSpec: 26,
-} as const
-const INFO = { kind: 1, data: 2, slaveKind: 4, slaveData: 5 } as const
 const BRIDGE = { vlanFiltering: 7 } as const
-const BRPORT = { state: 1, hairpin: 4, isolated: 33 } as const
 const VETH_INFO_PEER = 1
-const AF_BRIDGE = 7
-// include/uapi/linux/if_bridge.h
-const BRIDGE_VLAN_INFO = 2
-const VLAN_FLAG = { pvid: 2, untagged: 4, rangeBegin: 8, rangeEnd: 16 } as const
-const STATE_FORWARDING = 3
 
 /** A link as the kernel shows it. */
 export interface Link {
@@ -56,28 +23,11 @@ export interface Link {
   readonly isolated: boolean
 }
 
-interface Header {
-  readonly index?: number
-  readonly flags?: number
-  readonly change?: number
-  readonly family?: number
-}
-
-/** struct ifinfomsg (include/uapi/linux/rtnetlink.h). */
-function header({ index = 0, flags = 0, change = flags, family = 0 }: Header): Uint8Array {
-  const view = new DataView(new ArrayBuffer(16))
-  view.setUint8(0, family)
-  view.setInt32(4, index, true)
-  view.setUint32(8, flags, true)
-  view.setUint32(12, change, true)
-  return new Uint8Array(view.buffer)
-}
-
 /** `ip link show NAME` */
 export const getLink = (name: string): Request => ({
   type: TYPE.getLink,
   flags: 0,
-  header: header({}),
+  header: linkHeader({}),
   attrs: [[IFLA.name, text(name)]],
 })
 
@@ -85,7 +35,7 @@ export const getLink = (name: string): Request => ({
 export const getLinkByIndex = (index: number): Request => ({
   type: TYPE.getLink,
   flags: 0,
-  header: header({ index }),
+  header: linkHeader({ index }),
   attrs: [],
 })
 
@@ -93,7 +43,7 @@ export const getLinkByIndex = (index: number): Request => ({
 export const dumpLinks = (master?: number): Request => ({
   type: TYPE.getLink,
   flags: FLAG.dump,
-  header: header({}),
+  header: linkHeader({}),
   attrs: master === undefined ? [] : [[IFLA.master, u32(master)]],
 })
 
@@ -103,7 +53,7 @@ export function addBridge(name: string, mtu: number | undefined, vlanFiltering: 
   return {
     type: TYPE.newLink,
     flags: FLAG.ack | FLAG.create | FLAG.exclusive,
-    header: header({}),
+    header: linkHeader({}),
     attrs: [
       [IFLA.name, text(name)],
       ...(mtu === undefined ? [] : [[IFLA.mtu, u32(mtu)] as const]),
@@ -135,11 +85,11 @@ export function addVeth(
     [IFLA.mtu, u32(mtu)],
   ]
   const inNetns: Attr[] = netnsFd === undefined ? [] : [[IFLA.netnsFd, u32(netnsFd)]]
-  const peerInfo = new Uint8Array([...header({}), ...encodeAttrs([...end(peer), ...inNetns])])
+  const peerInfo = new Uint8Array([...linkHeader({}), ...encodeAttrs([...end(peer), ...inNetns])])
   return {
     type: TYPE.newLink,
     flags: FLAG.ack | FLAG.create | FLAG.exclusive,
-    header: header({}),
+    header: linkHeader({}),
     attrs: [
       ...end(host),
       [IFLA.master, u32(master)],
@@ -158,7 +108,7 @@ export function addVeth(
 export const delLink = (name: string): Request => ({
   type: TYPE.delLink,
   flags: FLAG.ack,
-  header: header({}),
+  header: linkHeader({}),
   attrs: [[IFLA.name, text(name)]],
 })
 
@@ -176,60 +126,11 @@ export function setLink(name: string, change: LinkChange): Request {
   return {
     type: TYPE.setLink,
     flags: FLAG.ack,
-    header: header({ flags: wanted }),
+    header: linkHeader({ flags: wanted }),
     attrs: [
       [IFLA.name, text(name)],
       ...(change.mac === undefined ? [] : [[IFLA.address, macBytes(change.mac)] as const]),
       ...(change.alias === undefined ? [] : [[IFLA.alias, text(change.alias)] as const]),
-    ],
-  }
-}
-
-/** `bridge link set dev PORT [hairpin on] [isolated on]` */
-export const setPort = (index: number, hairpin: boolean, isolated: boolean): Request =>
-  portRequest(index, [
-    [BRPORT.hairpin, u8(hairpin ? 1 : 0)],
-    [BRPORT.isolated, u8(isolated ? 1 : 0)],
-  ])
-
-/** `bridge link set dev PORT state 3`: forward now, without waiting for the kernel to notice the carrier. */
-export const setForwarding = (index: number): Request =>
-  portRequest(index, [[BRPORT.state, u8(STATE_FORWARDING)]])
-
-const portRequest = (index: number, port: readonly Attr[]): Request => ({
-  type: TYPE.setLink,
-  flags: FLAG.ack,
-  header: header({ index, family: AF_BRIDGE }),
-  attrs: [[IFLA.protinfo, port]],
-})
-
-/** VLAN ids from `min` to `max`, both included, on a bridge port. */
-export interface VlanRange {
-  readonly min: number
-  readonly max: number
-  /** Untagged frames that come in get this id, and frames of it leave untagged. */
-  readonly access: boolean
-}
-
-/** `bridge vlan add|del dev PORT vid MIN-MAX [pvid untagged]` */
-export function changeVlan(action: 'add' | 'del', index: number, range: VlanRange): Request {
-  const flags = range.access ? VLAN_FLAG.pvid | VLAN_FLAG.untagged : 0
-  const info = (vid: number, extra: number): Attr => [
-    BRIDGE_VLAN_INFO,
-    new Uint8Array([...u16(flags | extra), ...u16(vid)]),
-  ]
-  const single = range.min === range.max
-  return {
-    type: action === 'add' ? TYPE.setLink : TYPE.delLink,
-    flags: FLAG.ack,
-    header: header({ index, family: AF_BRIDGE }),
-    attrs: [
-      [
-        IFLA.afSpec,
-        single
-          ? [info(range.min, 0)]
-          : [info(range.min, VLAN_FLAG.rangeBegin), info(range.max, VLAN_FLAG.rangeEnd)],
-      ],
     ],
   }
 }
