@@ -3,8 +3,9 @@ import { holders } from '../ipam/gc.ts'
 import { ipam } from '../ipam/plugin.ts'
 import { callDelegate, findDelegate } from './edge/delegate.ts'
 import { quietly } from './edge/apply.ts'
-import { CniError } from './spec/error.ts'
+import { CniError, messageOf } from './spec/error.ts'
 import type { AttachmentCall, Call, DelCall, GcCall } from './spec/plugin.ts'
+import type { JsonObject } from './spec/read.ts'
 import { parseResult } from './spec/result-parse.ts'
 import type { Result } from './spec/result.ts'
 
@@ -27,13 +28,20 @@ export async function getAddresses(
   // Registered first: SPEC section 4 wants a DEL also after an ADD of the delegate that failed half-way.
   undo.defer(() => quietly(call, async () => void (await callDelegate(call, type, 'DEL'))))
   const answer = await callDelegate(call, type, 'ADD')
-  const result =
-    answer === undefined ? undefined : parseResult(answer, call.config.version, `the answer of "${type}"`)
+  const result = answer === undefined ? undefined : readAnswer(call, type, answer)
   if (result !== undefined && result.ips.length > 0) return result
   throw new CniError(
     'delegate-failed',
     `Cannot use the plugin "${type}": it answered without an address; check "ipam"`,
   )
+}
+
+function readAnswer(call: AttachmentCall, type: string, answer: JsonObject): Result {
+  try {
+    return parseResult(answer, call.config.version, `the answer of "${type}"`)
+  } catch (cause) {
+    throw new CniError('delegate-failed', `Cannot use the plugin "${type}": ${messageOf(cause)}`, { cause })
+  }
 }
 
 /** Gives an attachment's addresses back. */

@@ -25,7 +25,11 @@ export async function check(call: AttachmentCall): Promise<void> {
   const node = { hasBridge: true, hasVlanInterface: true, mtu: 0 }
   const steps = plan({ config, network: call.config.name, attachment: call.attachment, result: own, node })
   const names = {
-    host: [config.bridge, gatewayInterface(config), hostVethName(call.attachment)],
+    host: [
+      config.bridge,
+      ...(config.isGateway ? [gatewayInterface(config)] : []),
+      hostVethName(call.attachment),
+    ],
     container: [call.attachment.ifname],
   }
   const [difference] = compare(steps, await observe({ host, container, netns }, call, names, hasRules(call)))

@@ -1,5 +1,6 @@
 import { releaseAddresses } from './addresses.ts'
-import { hostVethName, networkTag } from './core/names.ts'
+import { hostVethName, networkOfAlias, networkTag } from './core/names.ts'
+import type { Owner } from './core/table.ts'
 import { delLink } from './core/netlink/link.ts'
 import { isErrno } from './edge/netlink.ts'
 import { removeRulesOf } from './edge/nft.ts'
@@ -15,16 +16,17 @@ import type { DelCall } from './spec/plugin.ts'
 export async function del(call: DelCall): Promise<void> {
   const { keys, name: network } = call.config
   const veth = hostVethName(call.attachment)
+  const owner = { network: networkTag(network), veth }
   const failures = await collect([
     async () => {
-      if (hasRules(call)) await removeRulesOf(call.world, { network: networkTag(network), veth })
+      if (hasRules(call)) await removeRulesOf(call.world, owner)
     },
-    async () => removeLink(call, veth),
   ])
+  const failuresOfLink = await collect([async () => removeLink(call, owner)])
   const type = keys.object('ipam').string('type') || undefined
-  if (failures.length === 0 && type !== undefined)
+  if (failuresOfLink.length === 0 && type !== undefined)
     failures.push(...(await collect([() => releaseAddresses(call, type)])))
-  const failure = joinErrors(failures)
+  const failure = joinErrors([...failures, ...failuresOfLink])
   if (failure !== undefined) throw failure
 }
 
@@ -32,8 +34,10 @@ export async function del(call: DelCall): Promise<void> {
 export const hasRules = ({ config: { keys } }: Pick<DelCall, 'config'>): boolean =>
   keys.value('ipMasq') === true || keys.value('macspoofchk') === true
 
-function removeLink({ trace }: DelCall, veth: string): void {
+function removeLink({ trace }: DelCall, { network, veth }: Owner): void {
   using host = new Site()
+  // The same container and interface name in another network: its link, and not ours to remove.
+  if ((networkOfAlias(host.link(veth)?.alias) ?? network) !== network) return
   try {
     host.netlink.request(delLink(veth))
     trace.step(`ip link del ${veth}`)

@@ -7,6 +7,7 @@ import { removeOwned } from './edge/nft.ts'
 import { Site } from './edge/site.ts'
 import { joinErrors } from './spec/error.ts'
 import type { GcCall } from './spec/plugin.ts'
+import type { Trace } from './spec/trace.ts'
 
 /**
  * GC: removes every attachment of this network that the runtime does not list. Links carry their network in the alias,
@@ -19,14 +20,15 @@ export async function gc(call: GcCall): Promise<void> {
   const type = call.config.keys.object('ipam').string('type') || undefined
   const failures = await collect([
     () => removeOwned(call.world, ({ owner }) => owner.network === network && !keep.has(owner.veth)),
-    async () => removeLinks(call, keep, link => networkOfAlias(link.alias) === network),
+    () => removeLinks(call, keep, link => networkOfAlias(link.alias) === network),
     async () => {
-      if (type !== undefined) removeLinks(call, keep, halfMade(call, type))
-    },
-    async () => {
-      if (type !== undefined) await collectAddresses(call, type)
+      if (type !== undefined) await removeLinks(call, keep, halfMade(call, type))
     },
   ])
+  // As in DEL: no address is free while a link may still answer to it.
+  if (failures.length === 0 && type !== undefined) {
+    failures.push(...(await collect([() => collectAddresses(call, type)])))
+  }
   const failure = joinErrors(failures)
   if (failure !== undefined) throw failure
 }
@@ -37,15 +39,30 @@ function halfMade(call: GcCall, type: string): (link: Link) => boolean {
   return link => link.alias === undefined && names.has(link.name)
 }
 
-function removeLinks({ trace }: GcCall, keep: ReadonlySet<string>, isOurs: (link: Link) => boolean): void {
+/** Removes the links that are ours and not to be kept; one that resists does not save the others. */
+async function removeLinks(
+  { trace }: GcCall,
+  keep: ReadonlySet<string>,
+  isOurs: (link: Link) => boolean,
+): Promise<void> {
   using host = new Site()
   const stale = host.links().filter(link => isOurs(link) && !keep.has(link.name))
-  for (const { name } of stale) {
-    try {
-      host.netlink.request(delLink(name))
-      trace.step(`ip link del ${name}`)
-    } catch (error) {
-      if (!isErrno(error, 'ENODEV')) throw error
-    }
+  const failures = await collect(
+    stale.map(
+      ({ name }) =>
+        async () =>
+          removeLink(host, name, trace),
+    ),
+  )
+  const failure = joinErrors(failures)
+  if (failure !== undefined) throw failure
+}
+
+function removeLink(host: Site, name: string, trace: Trace): void {
+  try {
+    host.netlink.request(delLink(name))
+    trace.step(`ip link del ${name}`)
+  } catch (error) {
+    if (!isErrno(error, 'ENODEV')) throw error
   }
 }

@@ -37,6 +37,7 @@ const link = (index: number, name: string, more: Partial<Link> = {}): Link => ({
   peer: undefined,
   hairpin: false,
   isolated: false,
+  vlanFiltering: false,
   ...more,
 })
 const address = (index: number, text: string): InterfaceAddress => ({
@@ -225,5 +226,13 @@ t.test('compare() leaves settings, bridge VLANs and the VLAN’s own veth pair a
     compare(steps, { host: { ...HOST, links: [] }, container: { ...CONTAINER, links: [] }, rules: [] }),
     [],
   )
+  t.end()
+})
+
+t.test('compare() misses promiscuous mode where the config wants it', t => {
+  const steps = plan(wish({ ...KEYS, hairpinMode: false, promiscMode: true }, addresses('10.1.0.5/24')))
+  const promiscuous = onHost({ links: [{ ...BRIDGE, flags: IFF.up | IFF.promisc }, PORT] })
+  t.same(compare(steps, promiscuous), [])
+  t.same(compare(steps, onHost({ links: [BRIDGE, PORT] })), ['"cbr0" is not promiscuous'])
   t.end()
 })

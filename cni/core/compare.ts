@@ -36,7 +36,7 @@ function compareStep(step: Step, observed: Observed): string | undefined {
     case 'port':
       return comparePort(step, observed)
     case 'up':
-      return compareUp(observed[step.place], step.name)
+      return compareUp(observed[step.place], step)
     case 'address':
       return compareAddress(step, observed[step.place])
     case 'route':
@@ -80,9 +80,12 @@ function comparePort(step: PortStep, { host }: Observed): string | undefined {
   return port !== undefined && step.isolated && !port.isolated ? `"${step.name}" is not isolated` : undefined
 }
 
-function compareUp(site: ObservedSite, name: string): string | undefined {
+function compareUp(site: ObservedSite, { name, promisc }: Extract<Step, { kind: 'up' }>): string | undefined {
   const link = find(site, name)
-  return link !== undefined && (link.flags & IFF.up) === 0 ? `"${name}" is down` : undefined
+  if (link !== undefined && (link.flags & IFF.up) === 0) return `"${name}" is down`
+  return link !== undefined && promisc && (link.flags & IFF.promisc) === 0
+    ? `"${name}" is not promiscuous`
+    : undefined
 }
 
 function compareAddress(step: AddressStep, site: ObservedSite): string | undefined {

@@ -49,10 +49,16 @@ t.test('explain() names the object of every step, and its command on one line', 
 
 t.test('explain() tells missing rights and interfaces that vanish for every step', t => {
   for (const [item] of DEEDS) {
-    for (const errno of ['EPERM', 'EACCES'])
-      t.match(explain(item, errno, errno, undefined), { kind: 'netlink', message: /CAP_NET_ADMIN/ })
+    t.match(explain(item, 'EPERM', 'EPERM', undefined), { kind: 'netlink', message: /CAP_NET_ADMIN/ })
+    if (item.kind !== 'address') t.equal(kindOf(item, 'EACCES'), 'netlink', item.kind)
     for (const errno of ['ENODEV', 'ENXIO', 'EBUSY']) t.equal(kindOf(item, errno), 'try-again', item.kind)
   }
+  t.end()
+})
+
+t.test('explain() says where IPv6 is off: the kernel refuses the address there', t => {
+  const error = explain(step('address'), 'EACCES', 'EACCES', undefined)
+  t.match(error, { kind: 'kernel-feature-missing', message: /net\.ipv6\.conf\.\S+\.disable_ipv6=0/ })
   t.end()
 })
 

@@ -15,6 +15,9 @@ export function explain(step: Step, errno: string, words: string, cause: unknown
 }
 
 function diagnose(step: Step, errno: string): readonly [ErrorKind, string] {
+  if (step.kind === 'address' && errno === 'EACCES') {
+    return ['kernel-feature-missing', `IPv6 is off there; set net.ipv6.conf.${step.name}.disable_ipv6=0`]
+  }
   if (errno === 'EPERM' || errno === 'EACCES') return ['netlink', 'the plugin needs CAP_NET_ADMIN']
   if (errno === 'EOPNOTSUPP' || errno === 'EAFNOSUPPORT') return ['kernel-feature-missing', missing(step)]
   if (step.kind === 'vlan' && errno === 'EINVAL') {
@@ -31,7 +34,7 @@ function diagnose(step: Step, errno: string): readonly [ErrorKind, string] {
   }
   if (step.kind === 'route' && errno === 'EEXIST')
     return ['invalid-config', 'the route is there already; remove it from "ipam.routes"']
-  if (step.kind === 'route' && errno === 'ENETUNREACH') {
+  if (step.kind === 'route' && (errno === 'ENETUNREACH' || errno === 'EHOSTUNREACH')) {
     return [
       'invalid-config',
       'its next hop is not in the network of an address of the container; correct "gw"',

@@ -12,39 +12,49 @@ import type { Site } from './site.ts'
 const SETTLE_MS = 5_000
 const POLL_MS = 10
 
-/** Puts an address on an interface. Its undo takes it away again, unless it is a bridge's that others use. */
+/**
+ * Puts an address on an interface. On a bridge it replaces or refuses one that is in the way, left over from another
+ * podCIDR most often; its undo brings that back, and takes the new one away unless others use the bridge.
+ */
 export function putAddress(step: AddressStep, site: Site): (() => void) | undefined {
   const index = site.index(step.name)
   if (step.place === 'container') {
     site.netlink.request(addAddress(index, step.cidr, step.dad))
     return undefined
   }
-  if (clearTheWay(step, site)) return undefined
+  return putGateway(step, site)
+}
+
+function putGateway(step: AddressStep, site: Site): (() => void) | undefined {
+  const present = site.addresses(step.name).map(address => address.cidr)
+  const inTheWay = present.filter(cidr => step.conflict !== 'keep' && isInTheWay(cidr, step))
+  const [first] = inTheWay
+  if (step.conflict === 'refuse' && first !== undefined) throw conflict(step, first)
+  const isThere = present.some(cidr => sameCidr(cidr, step.cidr))
+  if (isThere && first === undefined) return undefined
   // Containers remember their gateway's MAC. First, so that whoever finds the address can rely on it.
   keepMac(site, step.name)
-  try {
-    site.netlink.request(addAddress(index, step.cidr, step.dad))
-  } catch (error) {
-    // Another ADD was first.
-    if (isErrno(error, 'EEXIST')) return undefined
-    throw error
-  }
+  const index = site.index(step.name)
+  const putBack = (): void => inTheWay.forEach(cidr => site.netlink.request(addAddress(index, cidr, false)))
+  for (const other of inTheWay) site.netlink.request(delAddress(index, other))
+  const isNew = addUnlessThere(step, site, putBack)
   return () => {
-    if (isUnused(site, step.name)) site.netlink.request(delAddress(index, step.cidr))
+    if (isNew && (first !== undefined || isUnused(site, step.name)))
+      site.netlink.request(delAddress(index, step.cidr))
+    putBack()
   }
 }
 
-/**
- * Removes or refuses addresses that are in the way: a bridge left over from another podCIDR, most often.
- * Answers whether the wanted address is there already.
- */
-function clearTheWay(step: AddressStep, site: Site): boolean {
-  const present = site.addresses(step.name).map(address => address.cidr)
-  for (const other of present.filter(cidr => step.conflict !== 'keep' && isInTheWay(cidr, step))) {
-    if (step.conflict === 'refuse') throw conflict(step, other)
-    site.netlink.request(delAddress(site.index(step.name), other))
+/** False when another ADD was first, or the address has been there all along. */
+function addUnlessThere(step: AddressStep, site: Site, putBack: () => void): boolean {
+  try {
+    site.netlink.request(addAddress(site.index(step.name), step.cidr, step.dad))
+    return true
+  } catch (error) {
+    if (isErrno(error, 'EEXIST')) return false
+    putBack()
+    throw error
   }
-  return present.some(cidr => sameCidr(cidr, step.cidr))
 }
 
 function isInTheWay(other: Cidr, step: AddressStep): boolean {

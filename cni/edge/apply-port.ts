@@ -19,6 +19,8 @@ export async function forward(host: Site, name: string, world: World): Promise<v
     try {
       return void host.netlink.request(request)
     } catch (error) {
+      // With the spanning tree protocol on, the bridge decides itself when a port forwards.
+      if (isErrno(error, 'EBUSY')) return
       if (!isErrno(error, 'ENETDOWN')) throw error
       if (world.now() > deadline) {
         throw new CniError(

@@ -42,7 +42,14 @@ export function findDelegate({ env: { path: folders } }: Call, type: string): st
   )
 }
 
-const isFile = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isFile() ?? false
+function isFile(path: string): boolean {
+  try {
+    return statSync(path).isFile()
+  } catch {
+    // Not there, a name too long, a folder that may not be entered: not a plugin that can be called.
+    return false
+  }
+}
 
 function parseAnswer(type: string, stdout: string): JsonObject {
   const answer = tryJson(stdout)
@@ -54,7 +61,7 @@ function parseAnswer(type: string, stdout: string): JsonObject {
 
 function delegateError(type: string, code: number | null, stdout: string, stderr: string): CniError {
   const answer = tryJson(stdout)
-  if (isObject(answer) && typeof answer['code'] === 'number' && typeof answer['msg'] === 'string') {
+  if (isObject(answer) && isCode(answer['code']) && typeof answer['msg'] === 'string') {
     const details = typeof answer['details'] === 'string' ? { details: answer['details'] } : {}
     return new DelegateError(answer['code'], answer['msg'], details)
   }
@@ -67,6 +74,9 @@ function delegateError(type: string, code: number | null, stdout: string, stderr
     },
   )
 }
+
+/** Runtimes decode an error's code as an unsigned whole number. */
+const isCode = (code: Json | undefined): code is number => Number.isInteger(code) && Number(code) > 0
 
 function tryJson(text: string): Json | undefined {
   try {

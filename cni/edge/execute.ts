@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { CniError } from '../spec/error.ts'
+import { CniError, messageOf } from '../spec/error.ts'
 
 /** Far beyond any answer of nft or of a plugin; a program that prints more is stopped. */
 const MAX_OUTPUT_BYTES = 64 * 1024 * 1024
@@ -20,7 +20,7 @@ export function execute(
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<Outcome> {
   return new Promise((resolve, reject) => {
-    const child = spawn(path, args, { env, stdio: 'pipe' })
+    const child = start(path, args, env)
     const output = { stdout: [] as Buffer[], stderr: [] as Buffer[] }
     let bytes = 0
     for (const name of ['stdout', 'stderr'] as const) {
@@ -30,9 +30,7 @@ export function execute(
         if (bytes > MAX_OUTPUT_BYTES) child.kill()
       })
     }
-    child.on('error', cause => {
-      reject(new CniError('io', `Cannot start "${path}": ${cause.message}; is it executable?`, { cause }))
-    })
+    child.on('error', cause => reject(notStarted(path, cause)))
     child.on('close', code => {
       resolve({
         code,
@@ -44,4 +42,20 @@ export function execute(
     child.stdin.on('error', () => {})
     child.stdin.end(input)
   })
+}
+
+/** Node throws some failures at once (a program that is being written, ETXTBSY) and reports others as an event. */
+function start(path: string, args: readonly string[], env: NodeJS.ProcessEnv) {
+  try {
+    return spawn(path, args, { env, stdio: 'pipe' })
+  } catch (cause) {
+    throw notStarted(path, cause)
+  }
+}
+
+/** Libcni tries again when it reads "text file busy": somebody is putting a new version of the program in place. */
+function notStarted(path: string, cause: unknown): CniError {
+  const isBusy = (cause as NodeJS.ErrnoException).code === 'ETXTBSY'
+  const advice = isBusy ? 'text file busy; try again' : `${messageOf(cause)}; is it executable?`
+  return new CniError(isBusy ? 'try-again' : 'io', `Cannot start "${path}": ${advice}`, { cause })
 }

@@ -1,5 +1,6 @@
 import { closeSync } from 'node:fs'
 import {
+  doneErrno,
   encodeRequest,
   FLAG,
   parseAck,
@@ -93,7 +94,11 @@ export class Netlink implements Disposable {
       for (const reply of this.#receive()) {
         if (reply.sequence !== sequence) continue
         if (reply.type === TYPE.error) throwIfRefused(reply)
-        if (reply.type === TYPE.done) return replies
+        if (reply.type === TYPE.done) {
+          const failed = doneErrno(reply)
+          if (failed !== 0) throw new NetlinkError(errnoName(failed), 'at the end of a list')
+          return replies
+        }
         replies.push(reply)
       }
     }

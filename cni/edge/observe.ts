@@ -4,8 +4,9 @@ import type { PluginConfig } from '../core/config.ts'
 import type { Observed, ObservedSite } from '../core/compare.ts'
 import type { Node } from '../core/plan/wish.ts'
 import { MAIN_TABLE } from '../core/netlink/route.ts'
-import { getLinkByIndex, parseLink } from '../core/netlink/link.ts'
+import { getLinkByIndex, type Link, parseLink } from '../core/netlink/link.ts'
 import { IFF } from '../core/netlink/link-header.ts'
+import { CniError } from '../spec/error.ts'
 import type { Call } from '../spec/plugin.ts'
 import { refuseOther } from './apply-bridge.ts'
 import { listOwned } from './nft.ts'
@@ -18,12 +19,23 @@ const ETHERNET_MTU = 1500
 export function observeNode(host: Site, config: PluginConfig): Node {
   const bridge = host.link(config.bridge)
   refuseOther(bridge)
+  refuseUnfiltered(bridge, config)
   return {
     // One that is down is somebody's who is not done, or died before.
     hasBridge: bridge !== undefined && (bridge.flags & IFF.up) !== 0,
-    hasVlanInterface: config.vlan !== undefined && host.link(gatewayInterface(config)) !== undefined,
+    hasVlanInterface:
+      config.isGateway && config.vlan !== undefined && host.link(gatewayInterface(config)) !== undefined,
     mtu: config.mtu ?? defaultRouteMtu(host) ?? ETHERNET_MTU,
   }
+}
+
+/** A bridge without VLAN filtering takes VLANs on its ports, and keeps nobody apart by them. */
+function refuseUnfiltered(bridge: Link | undefined, { vlan, trunk }: PluginConfig): void {
+  if (bridge === undefined || bridge.vlanFiltering || (vlan === undefined && trunk.length === 0)) return
+  throw new CniError(
+    'bridge-conflict',
+    `Cannot use "vlan" or "vlanTrunk" on the bridge "${bridge.name}": its VLAN filtering is off; turn it on (ip link set ${bridge.name} type bridge vlan_filtering 1; the kernel needs CONFIG_BRIDGE_VLAN_FILTERING), or choose another "bridge"`,
+  )
 }
 
 /** The MTU of the interface that the node's default route leaves through. */

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import type { SysctlStep } from '../core/step.ts'
 import { CniError } from '../spec/error.ts'
 
@@ -8,10 +8,19 @@ export function writeSysctl(step: SysctlStep): void {
     writeFileSync(`/proc/sys/${step.key}`, step.value, { flag: 'r+' })
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code
-    if (step.optional && code === 'ENOENT') return
+    if ((step.optional && code === 'ENOENT') || isSet(step)) return
     const advice = code === 'ENOENT' ? 'the kernel has no such setting' : `${code}; is /proc/sys writable?`
     throw new CniError('sysctl', `Cannot set ${step.key.replaceAll('/', '.')} to ${step.value}: ${advice}`, {
       cause,
     })
+  }
+}
+
+/** Whether a setting that cannot be written, on a read-only /proc/sys, has the wanted value anyway. */
+function isSet({ key, value }: SysctlStep): boolean {
+  try {
+    return readFileSync(`/proc/sys/${key}`, 'utf8').trim() === value
+  } catch {
+    return false
   }
 }

@@ -67,9 +67,12 @@ export function parseContainerId(text: string, source: string, kind?: ErrorKind)
 
 /** Reads an interface name; `source` names the variable or key it came from, `kind` is `invalid-config` for a key. */
 export function parseIfName(text: string, source: string, kind?: ErrorKind): IfName {
-  const rule = 'an interface name has 1 to 15 characters, no "/", ":" or space, and is not "." or ".."'
-  // What dev_valid_name() in the kernel's net/core/dev.c refuses, and bytes that no tool can show.
-  if (!/^[^/:\s\p{Cc}]{1,15}$/u.test(text) || Buffer.byteLength(text) > 15 || text === '.' || text === '..') {
+  const rule =
+    'an interface name has 1 to 15 characters, no "/", ":", "%" or space, and is not ".", "..", "all" or "default"'
+  // What dev_valid_name() in the kernel's net/core/dev.c refuses, bytes that no tool can show, `%d`, which the kernel
+  // replaces by a number, and the two names that stand for something else below /proc/sys/net.
+  const isReserved = ['.', '..', 'all', 'default'].includes(text)
+  if (!/^[^/:%\s\p{Cc}]{1,15}$/u.test(text) || Buffer.byteLength(text) > 15 || isReserved) {
     invalid(source, text, rule, kind)
   }
   return text as IfName

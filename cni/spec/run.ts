@@ -17,7 +17,7 @@ export async function run(world: World, plugin: Plugin): Promise<number> {
   const command = world.env['CNI_COMMAND'] ?? ''
   if (command === '') return introduce(world, plugin)
   const answer = await answerTo(world, plugin)
-  if (answer.ok) return print(world, answer.json) ? 0 : 1
+  if (answer.ok) return deliver(world, answer)
   if (isBug(answer.thrown)) world.stderr(stackOf(answer.thrown))
   print(world, errorJson(answer.thrown, answer.version, command))
   return 1
@@ -32,7 +32,7 @@ function introduce(world: World, plugin: Plugin): number {
 
 /** What goes to stdout; for a failure with the version that its reader speaks: the config's, once that is known. */
 type Answer =
-  | { readonly ok: true; readonly json: JsonObject | undefined }
+  | { readonly ok: true; readonly json: JsonObject | undefined; readonly takeBack?: () => Promise<void> }
   | { readonly ok: false; readonly thrown: unknown; readonly version: CniVersion }
 
 async function answerTo(world: World, plugin: Plugin): Promise<Answer> {
@@ -47,7 +47,9 @@ async function answerTo(world: World, plugin: Plugin): Promise<Answer> {
     const config = parseNetworkConfig(json)
     refuseTooOld(env.command, config.version)
     const trace = openTrace(world, env, config, started)
-    return { ok: true, json: await traced({ world, env, config, trace }, plugin, trace.end) }
+    const call: Call = { world, env, config, trace }
+    const answer = await traced(call, plugin, trace.end)
+    return { ok: true, json: answer, takeBack: async () => plugin.del(delCall(call)) }
   } catch (thrown) {
     return { ok: false, thrown, version }
   }
@@ -106,10 +108,19 @@ const attachmentCall = (call: Call): AttachmentCall => ({
   netns: call.env.netns as NetnsPath,
 })
 
+/** Prints an answer. A result that nobody has read is no attachment to anybody: it is taken back. */
+async function deliver(world: World, { json, takeBack }: Extract<Answer, { ok: true }>): Promise<number> {
+  if (json === undefined || print(world, json)) return 0
+  await takeBack?.().catch((error: unknown) =>
+    world.stderr(`Cannot take the attachment back: ${messageOf(error)}`),
+  )
+  return 1
+}
+
 /** Writes the one JSON; false when nobody reads it any more, which is then no reason to throw. */
-function print(world: World, json: JsonObject | undefined): boolean {
+function print(world: World, json: JsonObject): boolean {
   try {
-    if (json !== undefined) world.stdout(`${JSON.stringify(json, null, 2)}\n`)
+    world.stdout(`${JSON.stringify(json, null, 2)}\n`)
     return true
   } catch (error) {
     world.stderr(`Cannot write the answer to standard output: ${messageOf(error)}`)

@@ -30,14 +30,15 @@ export const SILENT: CallTrace = { step: () => {}, end: () => {} }
 export function openTrace(world: World, env: Environment, config: NetworkConfig, started: number): CallTrace {
   const sinks = [...stderrSink(world), ...fileSink(world, config)]
   if (sinks.length === 0) return SILENT
-  const write = (line: string): void => sinks.forEach(sink => sink.line(line))
+  // A line break in a value would let whoever writes a config write lines of a file of the node.
+  const write = (text: string): void => sinks.forEach(sink => sink.line(text.replaceAll('\n', `\n${MARGIN}`)))
   const title = titleOf(env)
   let last = started
   write(`# ${title} of network "${config.name}", cniVersion ${config.version}`)
   return {
     step(command) {
       const now = world.now()
-      write(`${column(now - started)} ${column(now - last, '+')}  ${command.replaceAll('\n', `\n${MARGIN}`)}`)
+      write(`${column(now - started)} ${column(now - last, '+')}  ${command}`)
       last = now
     },
     end(outcome) {

@@ -43,6 +43,7 @@ t.test('parseLink() reads a port of a bridge as the kernel shows it', t => {
     peer: 3,
     hairpin: true,
     isolated: true,
+    vlanFiltering: false,
   })
   t.end()
 })

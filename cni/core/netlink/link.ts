@@ -21,6 +21,8 @@ export interface Link {
   readonly peer: number | undefined
   readonly hairpin: boolean
   readonly isolated: boolean
+  /** For a bridge: whether it keeps VLANs apart. */
+  readonly vlanFiltering: boolean
 }
 
 /** `ip link show NAME` */
@@ -142,6 +144,8 @@ export function parseLink(body: Uint8Array): Link {
   const info = parseAttrs(attrs.get(IFLA.linkinfo) ?? new Uint8Array())
   const isPort = readText(info.get(INFO.slaveKind)) === 'bridge'
   const port = parseAttrs(isPort ? (info.get(INFO.slaveData) ?? new Uint8Array()) : new Uint8Array())
+  const isBridge = readText(info.get(INFO.kind)) === 'bridge'
+  const bridge = parseAttrs(isBridge ? (info.get(INFO.data) ?? new Uint8Array()) : new Uint8Array())
   const mac = attrs.get(IFLA.address)
   return {
     index: view.getInt32(4, true),
@@ -155,5 +159,6 @@ export function parseLink(body: Uint8Array): Link {
     peer: readNumber(attrs.get(IFLA.link)),
     hairpin: readNumber(port.get(BRPORT.hairpin)) === 1,
     isolated: readNumber(port.get(BRPORT.isolated)) === 1,
+    vlanFiltering: readNumber(bridge.get(BRIDGE.vlanFiltering)) === 1,
   }
 }

@@ -5,7 +5,7 @@ import { u32 } from './attr.ts'
 import { parseAddress } from './address.ts'
 import { parseLink } from './link.ts'
 import { parseRoute } from './route.ts'
-import { encodeRequest, FLAG, parseAck, type Reply, splitReplies, TYPE } from './message.ts'
+import { doneErrno, encodeRequest, FLAG, parseAck, type Reply, splitReplies, TYPE } from './message.ts'
 
 const only = (command: string): Reply => splitReplies(reply(command))[0] as Reply
 
@@ -26,6 +26,14 @@ t.test('splitReplies() reads back what encodeRequest() wrote', t => {
       t.strictSame([read, rest], [{ type, flags: FLAG.request, sequence, body: header }, []])
     }),
   )
+  t.end()
+})
+
+t.test('doneErrno() tells a complete dump from one that failed', t => {
+  const done = (body: Uint8Array): Reply => ({ type: TYPE.done, flags: 0, sequence: 1, body })
+  t.equal(doneErrno(done(new Uint8Array(4))), 0)
+  t.equal(doneErrno(done(new Uint8Array(Int32Array.of(-19).buffer))), 19)
+  t.equal(doneErrno(done(new Uint8Array())), 0)
   t.end()
 })
 

@@ -80,6 +80,9 @@ export function splitReplies(datagram: Uint8Array): Reply[] {
   return replies
 }
 
+/** The errno with which a dump ended; 0 when it is complete. */
+export const doneErrno = ({ body }: Reply): number => (body.length < 4 ? 0 : -viewOf(body).getInt32(0, true))
+
 /** What an error message says: the errno as a positive number (0 is an acknowledgement) and the kernel's sentence. */
 export function parseAck(reply: Reply): { readonly errno: number; readonly sentence: string | undefined } {
   const view = viewOf(reply.body)
