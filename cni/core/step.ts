@@ -13,7 +13,7 @@ export type Place = 'host' | 'container'
  * compares them with what it observes, `commandOf` prints each as the command that does the same.
  */
 export type Step =
-  /** The bridge exists; `make` is how, when it does not. */
+  /** The bridge exists; MTU and VLAN filtering count only when it is made now. */
   | {
       readonly kind: 'bridge'
       readonly name: IfName
