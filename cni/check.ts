@@ -1,11 +1,10 @@
 import { checkAddresses } from './addresses.ts'
 import { compare } from './core/compare.ts'
-import { parsePluginConfig, type PluginConfig } from './core/config.ts'
+import { hasRules, parsePluginConfig, type PluginConfig } from './core/config.ts'
 import { parseMac } from './core/mac.ts'
 import { hostVethName } from './core/names.ts'
 import { plan } from './core/plan/plan.ts'
 import { gatewayInterface } from './core/plan/bridge.ts'
-import { hasRules } from './del.ts'
 import { Netlink } from './edge/netlink.ts'
 import { Netns } from './edge/netns.ts'
 import { observe } from './edge/observe.ts'
@@ -32,7 +31,10 @@ export async function check(call: AttachmentCall): Promise<void> {
     ],
     container: [call.attachment.ifname],
   }
-  const [difference] = compare(steps, await observe({ host, container, netns }, call, names, hasRules(call)))
+  const [difference] = compare(
+    steps,
+    await observe({ host, container, netns }, call, names, hasRules(call.config)),
+  )
   if (difference !== undefined) throw differs(call, difference)
   if (config.ipam !== undefined) await checkAddresses(call, config.ipam)
 }

@@ -1,11 +1,12 @@
 import { releaseAddresses } from './addresses.ts'
+import { hasRules } from './core/config.ts'
 import { hostVethName, networkOfAlias, networkTag } from './core/names.ts'
 import type { Owner } from './core/table.ts'
 import { delLink } from './core/netlink/link.ts'
 import { isErrno } from './edge/netlink.ts'
 import { removeRulesOf } from './edge/nft.ts'
 import { Site } from './edge/site.ts'
-import { CniError, joinErrors, messageOf } from './spec/error.ts'
+import { CniError, collect, joinErrors, messageOf } from './spec/error.ts'
 import type { DelCall } from './spec/plugin.ts'
 
 /**
@@ -19,7 +20,7 @@ export async function del(call: DelCall): Promise<void> {
   const owner = { network: networkTag(network), veth }
   const failures = await collect([
     async () => {
-      if (hasRules(call)) await removeRulesOf(call.world, owner)
+      if (hasRules(call.config)) await removeRulesOf(call.world, owner)
     },
   ])
   const failuresOfLink = await collect([async () => removeLink(call, owner)])
@@ -29,10 +30,6 @@ export async function del(call: DelCall): Promise<void> {
   const failure = joinErrors([...failures, ...failuresOfLink])
   if (failure !== undefined) throw failure
 }
-
-/** Whether the config puts rules into the table; without, nft is not even looked for. */
-export const hasRules = ({ config: { keys } }: Pick<DelCall, 'config'>): boolean =>
-  keys.value('ipMasq') === true || keys.value('macspoofchk') === true
 
 function removeLink({ trace }: DelCall, { network, veth }: Owner): void {
   using host = new Site()
@@ -47,17 +44,4 @@ function removeLink({ trace }: DelCall, { network, veth }: Owner): void {
       cause: error,
     })
   }
-}
-
-/** Runs every job, whatever the others do; answers what went wrong. */
-export async function collect(jobs: readonly (() => Promise<void>)[]): Promise<unknown[]> {
-  const failures: unknown[] = []
-  for (const job of jobs) {
-    try {
-      await job()
-    } catch (error) {
-      failures.push(error)
-    }
-  }
-  return failures
 }

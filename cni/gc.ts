@@ -1,11 +1,10 @@
 import { addressHolders, collectAddresses } from './addresses.ts'
 import { hostVethName, networkOfAlias, networkTag } from './core/names.ts'
 import { delLink, type Link } from './core/netlink/link.ts'
-import { collect } from './del.ts'
 import { isErrno } from './edge/netlink.ts'
 import { removeOwned } from './edge/nft.ts'
 import { Site } from './edge/site.ts'
-import { joinErrors } from './spec/error.ts'
+import { collect, joinErrors } from './spec/error.ts'
 import type { GcCall } from './spec/plugin.ts'
 import type { Trace } from './spec/trace.ts'
 

@@ -1,6 +1,5 @@
 import { addressStatus } from './addresses.ts'
-import { parsePluginConfig } from './core/config.ts'
-import { hasRules } from './del.ts'
+import { hasRules, parsePluginConfig } from './core/config.ts'
 import { observeNode } from './edge/observe.ts'
 import { probeKernel } from './edge/probe.ts'
 import { Site } from './edge/site.ts'
@@ -13,7 +12,7 @@ export async function status(call: Call): Promise<void> {
   try {
     using host = new Site()
     const node = observeNode(host, config)
-    await probeKernel(call.world, config, node, hasRules(call))
+    await probeKernel(call.world, config, node, hasRules(call.config))
   } catch (error) {
     throw new CniError('not-available', messageOf(error), { cause: error })
   }

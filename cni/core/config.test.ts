@@ -1,6 +1,7 @@
 import t from 'tap'
-import { config } from '../../test/support/wish.ts'
+import { config, network } from '../../test/support/wish.ts'
 import type { JsonObject } from '../spec/read.ts'
+import { hasRules } from './config.ts'
 
 const DEFAULTS = {
   bridge: 'cbr0',
@@ -110,5 +111,13 @@ t.test('parsePluginConfig() names the key that it refuses', t => {
   ]
   for (const [keys, message] of refused)
     t.throws(() => config(keys), { kind: 'invalid-config', message }, JSON.stringify(keys))
+  t.end()
+})
+
+t.test('hasRules() is true for the two keys that put rules into the table', t => {
+  t.equal(hasRules(network()), false)
+  t.equal(hasRules(network({ ipMasq: false, macspoofchk: null })), false)
+  t.equal(hasRules(network({ ipMasq: true })), true)
+  t.equal(hasRules(network({ macspoofchk: true })), true)
   t.end()
 })

@@ -117,3 +117,7 @@ function readMac(keys: Reader, args: ReadonlyMap<string, string>): Mac | undefin
     )
   )
 }
+
+/** Whether a config puts rules into the table; without, nft is not even looked for. */
+export const hasRules = ({ keys }: NetworkConfig): boolean =>
+  keys.value('ipMasq') === true || keys.value('macspoofchk') === true

@@ -87,6 +87,19 @@ export function messageOf(thrown: unknown): string {
   }
 }
 
+/** Runs every job, whatever the others do; answers what went wrong. */
+export async function collect(jobs: readonly (() => Promise<void>)[]): Promise<unknown[]> {
+  const failures: unknown[] = []
+  for (const job of jobs) {
+    try {
+      await job()
+    } catch (error) {
+      failures.push(error)
+    }
+  }
+  return failures
+}
+
 /** Several failures of one best-effort job as one error, so that none is lost. */
 export function joinErrors(failures: readonly unknown[]): CniError | undefined {
   const [first] = failures
