@@ -5,7 +5,17 @@ import { reply, request } from '../../../test/support/netlink.ts'
 import { cidr, ip } from '../../../test/support/result.ts'
 import { parseAttrs } from './attr.ts'
 import { encodeRequest, FLAG, splitReplies, TYPE } from './message.ts'
-import { addRoute, dumpRoutes, type KernelRoute, MAIN_TABLE, parseRoute, SCOPE } from './route.ts'
+import {
+  addRoute,
+  createRoute,
+  delRoute,
+  dumpRoutes,
+  type KernelRoute,
+  MAIN_TABLE,
+  parseRoute,
+  replaceRoute,
+  SCOPE,
+} from './route.ts'
 
 const parts = (message: Uint8Array) => {
   const { type, flags, body } = splitReplies(message)[0]!
@@ -52,6 +62,19 @@ t.test('addRoute() clears host bits, which the kernel would refuse', t => {
   t.end()
 })
 
+t.test('createRoute(), replaceRoute() and delRoute() differ in how, not in what', t => {
+  const route = { ...PLAIN, dst: cidr('10.9.0.0/16'), gw: ip('10.1.0.1'), protocol: 117 }
+  const [created, replaced, removed] = [createRoute, replaceRoute, delRoute].map(how => how(route))
+  t.match(created, { type: TYPE.newRoute, flags: FLAG.ack | FLAG.create | FLAG.exclusive })
+  t.match(replaced, { type: TYPE.newRoute, flags: FLAG.ack | FLAG.create | FLAG.replace })
+  t.match(removed, { type: TYPE.delRoute, flags: FLAG.ack })
+  t.same(created?.header, Uint8Array.of(2, 16, 0, 0, 254, 117, 0, 1, 0, 0, 0, 0))
+  t.same(removed?.header, Uint8Array.of(2, 16, 0, 0, 254, 117, 255, 1, 0, 0, 0, 0), 'of whatever scope')
+  t.same(created?.attrs, removed?.attrs)
+  t.same(created?.attrs, replaced?.attrs)
+  t.end()
+})
+
 t.test('dumpRoutes() asks for a family’s', t => {
   t.match(dumpRoutes(IPV6), { type: TYPE.getRoute, flags: FLAG.dump, attrs: [] })
   t.same(dumpRoutes(IPV6).header, Uint8Array.of(10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0))
@@ -67,6 +90,7 @@ t.test('parseRoute() reads what the kernel shows', t => {
     table: 300,
     scope: SCOPE.universe,
     priority: 5,
+    protocol: 3,
   })
   const v6 = splitReplies(reply('ip -6 route show')).map(({ body }) => show(parseRoute(body)))
   t.strictSame(
@@ -92,6 +116,7 @@ t.test('parseRoute() reads back what addRoute() wrote', t => {
       table: fc.nat(0xffffffff),
       scope: fc.nat(255),
       priority: fc.option(fc.nat(0xffffffff), { nil: undefined }),
+      protocol: fc.nat(255),
     }),
   )
   fc.assert(

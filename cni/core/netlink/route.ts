@@ -15,8 +15,11 @@ const RTA = { dst: 1, oif: 4, gateway: 5, priority: 6, metrics: 8, table: 15 } a
 const RTAX = { mtu: 2, advmss: 8 } as const
 /** The table that `ip route` shows when no other is named. */
 export const MAIN_TABLE = 254
+/** Who made a route, where nobody says so: `ip route` calls it `boot`. */
 const PROTOCOL_BOOT = 3
 const UNICAST = 1
+/** RT_SCOPE_NOWHERE: in a removal it stands for any scope. */
+const ANY_SCOPE = 255
 
 /** Route scopes: anywhere, or on this link only. */
 export const SCOPE = { universe: 0, link: 253 } as const
@@ -30,45 +33,53 @@ export interface KernelRoute {
   readonly table: number
   readonly scope: number
   readonly priority: number | undefined
+  /** Who made it (rtm_protocol); undefined for `boot`. */
+  readonly protocol?: number | undefined
   /** Bytes; undefined for the interface's own. */
   readonly mtu?: number | undefined
   readonly advmss?: number | undefined
 }
 
 /** struct rtmsg. */
-function header(family: Family, prefix: number, table: number, scope: number): Uint8Array {
-  return Uint8Array.of(
-    family.af,
-    prefix,
-    0,
-    0,
-    table < 256 ? table : 0,
-    PROTOCOL_BOOT,
-    scope,
-    UNICAST,
-    0,
-    0,
-    0,
-    0,
-  )
+function header({ dst, table, scope, protocol = PROTOCOL_BOOT }: KernelRoute): Uint8Array {
+  const tableByte = table < 256 ? table : 0
+  return Uint8Array.of(dst.ip.family.af, dst.prefix, 0, 0, tableByte, protocol, scope, UNICAST, 0, 0, 0, 0)
 }
 
 /** `ip route append DST [via GW] dev INDEX ...`: equal routes stand beside each other, as the reference adds them. */
-export function addRoute(route: KernelRoute): Request {
+export const addRoute = (route: KernelRoute): Request => put(route, FLAG.append)
+
+/** `ip route add DST via GW ...`; fails with EEXIST where there is a route to DST of the same priority. */
+export const createRoute = (route: KernelRoute): Request => put(route, FLAG.exclusive)
+
+/** `ip route replace DST via GW ...`: in place of the route to DST of the same priority, whoever made that. */
+export const replaceRoute = (route: KernelRoute): Request => put(route, FLAG.replace)
+
+const put = (route: KernelRoute, how: number): Request => ({
+  type: TYPE.newRoute,
+  flags: FLAG.ack | FLAG.create | how,
+  header: header(route),
+  attrs: attrsOf(route),
+})
+
+/** `ip route del DST via GW proto PROTOCOL ...`; fails with ESRCH when there is none that has all of it. */
+export const delRoute = (route: KernelRoute): Request => ({
+  type: TYPE.delRoute,
+  flags: FLAG.ack,
+  header: header({ ...route, scope: ANY_SCOPE }),
+  attrs: attrsOf(route),
+})
+
+function attrsOf(route: KernelRoute): Attr[] {
   const metrics: Attr[] = [...number(RTAX.mtu, route.mtu), ...number(RTAX.advmss, route.advmss)]
-  return {
-    type: TYPE.newRoute,
-    flags: FLAG.ack | FLAG.create | FLAG.append,
-    header: header(route.dst.ip.family, route.dst.prefix, route.table, route.scope),
-    attrs: [
-      [RTA.dst, bytesOf(networkOf(route.dst).ip)],
-      ...number(RTA.oif, route.index),
-      [RTA.table, u32(route.table)],
-      ...(route.gw === undefined ? [] : [[RTA.gateway, bytesOf(route.gw)] as const]),
-      ...number(RTA.priority, route.priority),
-      ...(metrics.length > 0 ? [[RTA.metrics, metrics] as const] : []),
-    ],
-  }
+  return [
+    [RTA.dst, bytesOf(networkOf(route.dst).ip)],
+    ...number(RTA.oif, route.index),
+    [RTA.table, u32(route.table)],
+    ...(route.gw === undefined ? [] : [[RTA.gateway, bytesOf(route.gw)] as const]),
+    ...number(RTA.priority, route.priority),
+    ...(metrics.length > 0 ? [[RTA.metrics, metrics] as const] : []),
+  ]
 }
 
 const number = (type: number, value: number | undefined): Attr[] =>
@@ -99,5 +110,6 @@ export function parseRoute(body: Uint8Array): KernelRoute | undefined {
     table: readNumber(attrs.get(RTA.table)) ?? view.getUint8(4),
     scope: view.getUint8(6),
     priority: readNumber(attrs.get(RTA.priority)),
+    protocol: view.getUint8(5),
   }
 }
