@@ -118,6 +118,14 @@ t.test('The loop tries everything again after a failure, later with each failure
   t.same(asked.slice(0, 3), [1, 2, 3])
 })
 
+t.test('The loop carries out no change in a part that still lacks what it needs', async t => {
+  const { loop, broken, until } = stage(t, { broken: new Set(['routes']) })
+  await until('end of full')
+  broken.clear()
+  loop.touched(touched('A'))
+  t.same(await until('end of change'), ['A routes', 'A masquerade', 'end of change'])
+})
+
 t.test('The loop looks at everything again after a change that failed', async t => {
   const { loop, broken, until } = stage(t, { retryMs: () => 1 })
   await until('end of full')

@@ -47,6 +47,8 @@ export class Loop {
   readonly #agenda = new Agenda()
   #wake: () => void = () => {}
   #failures = 0
+  /** Parts that are not as they should be, as far as the last look at everything and the changes since can tell. */
+  readonly #wanting = new Set<PartName>()
   /** When everything is looked at again, unless somebody asks earlier. */
   #due: number
 
@@ -92,21 +94,24 @@ export class Loop {
   }
 
   async #round(work: Work): Promise<void> {
-    const { parts, watcher, now, resyncMs, retryMs } = this.#options
+    const { parts, watcher, now } = this.#options
     const started = now()
-    const wanting = new Set<PartName>()
+    if (work.kind === 'full') this.#wanting.clear()
+    const before = this.#wanting.size
     for (const part of parts) {
-      const isHeldUp = part.needs.some(name => wanting.has(name))
-      if (isHeldUp || !(await this.#attempt(part, work))) wanting.add(part.name)
+      const isHeldUp = part.needs.some(name => this.#wanting.has(name))
+      if (isHeldUp || !(await this.#attempt(part, work))) this.#wanting.add(part.name)
     }
-    if (wanting.size > 0) {
-      this.#failures += 1
-      this.#due = now() + retryMs(this.#failures)
-    } else if (work.kind === 'full') {
-      this.#failures = 0
-      this.#due = now() + resyncMs
-    }
+    if (work.kind === 'full') this.#plan(this.#wanting.size > 0)
+    else if (this.#wanting.size > before) this.#plan(true)
     watcher.finished(work.kind, now() - started)
+  }
+
+  /** Decides when everything is looked at again. */
+  #plan(hasFailed: boolean): void {
+    const { now, resyncMs, retryMs } = this.#options
+    this.#failures = hasFailed ? this.#failures + 1 : 0
+    this.#due = now() + (hasFailed ? retryMs(this.#failures) : resyncMs)
   }
 
   /** Only a look at everything can tell that a part is well: a change sees nothing but itself. */

@@ -12,15 +12,19 @@ export interface Outcome {
   readonly stderr: string
 }
 
-/** Runs a program with an input and an environment of its own, to its end. Throws `io` when it cannot be started. */
+/**
+ * Runs a program with an input and an environment of its own, to its end; a time limit kills it. Throws `io` when it
+ * cannot be started.
+ */
 export function execute(
   path: string,
   args: readonly string[],
   input: string,
   env: Readonly<Record<string, string | undefined>>,
+  limitMs?: number,
 ): Promise<Outcome> {
   return new Promise((resolve, reject) => {
-    const child = start(path, args, env)
+    const child = start(path, args, env, limitMs)
     const output = { stdout: [] as Buffer[], stderr: [] as Buffer[] }
     let bytes = 0
     for (const name of ['stdout', 'stderr'] as const) {
@@ -45,9 +49,9 @@ export function execute(
 }
 
 /** Node throws some failures at once (a program that is being written, ETXTBSY) and reports others as an event. */
-function start(path: string, args: readonly string[], env: NodeJS.ProcessEnv) {
+function start(path: string, args: readonly string[], env: NodeJS.ProcessEnv, timeout: number | undefined) {
   try {
-    return spawn(path, args, { env, stdio: 'pipe' })
+    return spawn(path, args, { env, stdio: 'pipe', timeout, killSignal: 'SIGKILL' })
   } catch (cause) {
     throw notStarted(path, cause)
   }

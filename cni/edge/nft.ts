@@ -7,8 +7,14 @@ import type { Outcome } from './execute.ts'
 
 const SYSTEM_FOLDERS = ['/usr/sbin', '/sbin', '/usr/local/sbin', '/usr/bin']
 
+/** The kernel does in milliseconds what nft asks of it; tens of thousands of elements take a second. */
+const LIMIT_MS = 60_000
+
+/** What of the world it takes to run nft: the daemon has no call's. */
+type Executing = Pick<World, 'env'>
+
 /** Loads a script as one transaction: all of it or nothing. */
-export async function loadRules(world: World, script: string, checkOnly = false): Promise<void> {
+export async function loadRules(world: Executing, script: string, checkOnly = false): Promise<void> {
   const outcome = await nft(world, [...(checkOnly ? ['-c'] : []), '-f', '-'], script)
   if (outcome.code === 0) return
   const words = outcome.stderr.trim().split('\n')[0] ?? ''
@@ -19,12 +25,16 @@ export async function loadRules(world: World, script: string, checkOnly = false)
 
 /** Everything in our table that carries an owner; empty without nft, because then nothing was ever put there. */
 export async function listOwned(world: World): Promise<Owned[]> {
-  if (findNft(world) === undefined) return []
+  return findNft(world) === undefined ? [] : parseOwned(await listTable(world))
+}
+
+/** Our table as `nft -j` shows it; undefined when there is none. */
+export async function listTable(world: Executing): Promise<unknown> {
   const outcome = await nft(world, ['-j', 'list', 'table', 'inet', 'podwire'], '')
   // nft fails alike for a table that is not there and one it may not see: `list tables` tells them apart.
-  if (outcome.code === 0) return parseOwned(JSON.parse(outcome.stdout))
+  if (outcome.code === 0) return JSON.parse(outcome.stdout)
   const tables = await nft(world, ['list', 'tables'], '')
-  if (tables.code === 0) return []
+  if (tables.code === 0) return undefined
   throw new CniError(
     'nft',
     `Cannot list table "inet podwire": ${outcome.stderr.trim()}; the plugin needs CAP_NET_ADMIN`,
@@ -70,7 +80,7 @@ export function removeRulesAt(world: World, addresses: readonly Ip[]): Promise<v
 }
 
 /** The path of nft: from PATH, else where distributions put it, because runtimes hand down a bare PATH. */
-function findNft(world: World): string | undefined {
+function findNft(world: Executing): string | undefined {
   const folders = [
     ...(world.env['PATH'] ?? '').split(':').filter(folder => folder.startsWith('/')),
     ...SYSTEM_FOLDERS,
@@ -78,7 +88,7 @@ function findNft(world: World): string | undefined {
   return folders.map(folder => `${folder}/nft`).find(path => existsSync(path))
 }
 
-async function nft(world: World, args: readonly string[], input: string): Promise<Outcome> {
+async function nft(world: Executing, args: readonly string[], input: string): Promise<Outcome> {
   const path = findNft(world)
   if (path === undefined) {
     throw new CniError(
@@ -87,5 +97,7 @@ async function nft(world: World, args: readonly string[], input: string): Promis
     )
   }
   const { execute } = await import('./execute.ts')
-  return execute(path, args, input, { LC_ALL: 'C' })
+  const outcome = await execute(path, args, input, { LC_ALL: 'C' }, LIMIT_MS)
+  if (outcome.code !== null) return outcome
+  throw new CniError('nft', `Cannot run ${path}: it was killed, at the latest after ${LIMIT_MS} ms; try again`)
 }

@@ -1,0 +1,75 @@
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
+import { connect, createServer, isIPv6, type Socket } from 'node:net'
+import { createInterface } from 'node:readline'
+import type { Command } from './talker.ts'
+
+/*
+ * The process of a Talker. It listens on one port, TCP and UDP, both families, and answers everything with the
+ * asker's address; on stdin it is told whom to ask. It ends with its stdin.
+ */
+
+const PORT = 7000
+const PATIENCE_MS = 3000
+const kept = new Map<string, Socket>()
+
+const plain = (address = ''): string => address.replace('::ffff:', '')
+
+createServer(socket => {
+  socket.on('data', () => socket.write(plain(socket.remoteAddress)))
+  socket.on('error', () => {})
+}).listen(PORT, '::', () => {
+  const server = createSocket({ type: 'udp6' })
+  server.on('message', (_, { address, port }) => server.send(plain(address), port, address))
+  server.bind(PORT, '::', () => console.log('listening'))
+})
+
+async function sayTcp(socket: Socket): Promise<string> {
+  socket.write('?')
+  const [answer] = await once(socket, 'data', { signal: AbortSignal.timeout(PATIENCE_MS) })
+  return String(answer)
+}
+
+async function open(to: string, from?: string): Promise<Socket> {
+  const socket = connect({ host: to, port: PORT, ...(from === undefined ? {} : { localAddress: from }) })
+  await once(socket, 'connect', { signal: AbortSignal.timeout(PATIENCE_MS) })
+  return socket
+}
+
+async function askTcp(to: string, from?: string): Promise<string> {
+  const socket = await open(to, from)
+  try {
+    return await sayTcp(socket)
+  } finally {
+    socket.destroy()
+  }
+}
+
+async function askUdp(to: string, from?: string): Promise<string> {
+  const socket = createSocket(isIPv6(to) ? 'udp6' : 'udp4')
+  try {
+    if (from !== undefined) await new Promise<void>(resolve => void socket.bind(0, from, resolve))
+    socket.send('?', PORT, to)
+    const [answer] = await once(socket, 'message', { signal: AbortSignal.timeout(PATIENCE_MS) })
+    return String(answer)
+  } finally {
+    socket.close()
+  }
+}
+
+async function carryOut(command: Command): Promise<string> {
+  switch (command.kind) {
+    case 'ask':
+      return command.protocol === 'tcp' ? askTcp(command.to, command.from) : askUdp(command.to, command.from)
+    case 'keep':
+      kept.set(command.name, await open(command.to))
+      return sayTcp(kept.get(command.name)!)
+    case 'again':
+      return sayTcp(kept.get(command.name)!)
+  }
+}
+
+for await (const line of createInterface({ input: process.stdin })) {
+  console.log(await carryOut(JSON.parse(line)).catch(error => `failed: ${error}`))
+}
+process.exit()

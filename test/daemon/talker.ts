@@ -1,0 +1,70 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import type { Lab } from '../netns/lab.ts'
+
+/** What a talker is told, one JSON in a line; each gets one line back. */
+export type Command =
+  /** Says something over a new connection; `from` is the address to say it from. */
+  | {
+      readonly kind: 'ask'
+      readonly protocol: 'tcp' | 'udp'
+      readonly to: string
+      readonly from?: string | undefined
+    }
+  /** Keeps a TCP connection open under a name, and says something over it. */
+  | { readonly kind: 'keep'; readonly name: string; readonly to: string }
+  /** Says something over a connection that was kept. */
+  | { readonly kind: 'again'; readonly name: string }
+
+interface Teardown {
+  teardown(handler: () => unknown): void
+}
+
+/** A process in a namespace that tells everyone who asks by which address it sees them, and asks others that. */
+export class Talker {
+  readonly #child: ChildProcess
+  readonly #answers: AsyncIterator<string>
+
+  private constructor(child: ChildProcess) {
+    this.#child = child
+    this.#answers = createInterface({ input: child.stdout! })[Symbol.asyncIterator]()
+  }
+
+  /** Starts one; it listens when this answers. */
+  static async start(t: Teardown, lab: Lab, netns: string): Promise<Talker> {
+    const program = `${import.meta.dirname}/talker-process.ts`
+    const child = spawn('nsenter', [`--net=${lab.path(netns)}`, process.execPath, program], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    })
+    t.teardown(async () => {
+      child.stdin.end()
+      if (child.exitCode === null) await once(child, 'exit')
+    })
+    const talker = new Talker(child)
+    await talker.#answer()
+    return talker
+  }
+
+  /** The address that `to` sees this talker by, or what went wrong. */
+  ask = (protocol: 'tcp' | 'udp', to: string, from?: string): Promise<string> =>
+    this.#tell({ kind: 'ask', protocol, to, from })
+
+  /** As {@link ask}, over a connection that stays; `again` asks over it again. */
+  async keep(to: string): Promise<{ seen: string; again: () => Promise<string> }> {
+    const seen = await this.#tell({ kind: 'keep', name: to, to })
+    return { seen, again: () => this.#tell({ kind: 'again', name: to }) }
+  }
+
+  /** One thing at a time: the answers come in the order of the commands. */
+  #tell(command: Command): Promise<string> {
+    this.#child.stdin!.write(`${JSON.stringify(command)}\n`)
+    return this.#answer()
+  }
+
+  async #answer(): Promise<string> {
+    const { done, value } = await this.#answers.next()
+    if (done === true) throw new Error('Cannot talk on: the process has ended')
+    return value
+  }
+}
