@@ -31,8 +31,10 @@ export async function add(call: AttachmentCall): Promise<Result> {
   refuseExisting(call, sites)
   const node = observeNode(host, config)
   call.trace.step('# the namespace is one, the names are free')
+  // Declared first, so that it ends last: an ADD is under way until all of its undoing is done.
+  using ending = new DisposableStack()
   await using undo = new AsyncDisposableStack()
-  const result = completeGateways(config, await askAddresses(call, config, undo))
+  const result = completeGateways(config, await askAddresses(call, config, undo, ending))
   await applyAll(
     plan({ config, network: call.config.name, attachment: call.attachment, result, node }),
     sites,
@@ -48,9 +50,10 @@ async function askAddresses(
   call: AttachmentCall,
   config: PluginConfig,
   undo: AsyncDisposableStack,
+  ending: DisposableStack,
 ): Promise<Result> {
   if (config.ipam === undefined) return EMPTY_RESULT
-  const result = await getAddresses(call, config.ipam, undo)
+  const result = await getAddresses(call, config.ipam, undo, ending)
   call.trace.step(`# addresses from ${config.ipam}`)
   return result
 }

@@ -1,4 +1,5 @@
 import { reserve } from '../ipam/add.ts'
+import { tryLock } from '../ipam/edge/lock.ts'
 import { holders } from '../ipam/gc.ts'
 import { ipam } from '../ipam/plugin.ts'
 import { callDelegate, findDelegate } from './edge/delegate.ts'
@@ -12,14 +13,19 @@ import type { Result } from './spec/result.ts'
 /** The address plugin that needs no process of its own: the same code, called here. */
 const BUILT_IN = 'podwire-ipam'
 
-/** Gets addresses from the plugin that `ipam.type` names; giving them back goes onto `undo`. */
+/**
+ * Gets addresses from the plugin that `ipam.type` names; giving them back goes onto `undo`. Until `ending` ends, the
+ * addresses show that their ADD is under way: it holds them, and nothing else tells yet that somebody lives by them.
+ */
 export async function getAddresses(
   call: AttachmentCall,
   type: string,
   undo: AsyncDisposableStack,
+  ending: DisposableStack,
 ): Promise<Result> {
   if (type === BUILT_IN) {
-    const { result, release } = reserve(call)
+    const { result, release, settle } = reserve(call, tryLock)
+    ending.defer(settle)
     undo.defer(() => quietly(call, release))
     return result
   }

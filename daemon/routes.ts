@@ -2,7 +2,7 @@ import type { KernelRoute } from '../cni/core/netlink/route.ts'
 import { Site } from '../cni/edge/site.ts'
 import { messageOf } from '../cni/spec/error.ts'
 import { type Cidr, formatCidr, formatIp, parseIp } from '../ipam/core/ip.ts'
-import type { Cluster } from './core/cluster.ts'
+import type { Cluster, Touched } from './core/cluster.ts'
 import type { Log } from './core/log.ts'
 import type { NodeName } from './core/node.ts'
 import {
@@ -16,6 +16,7 @@ import {
   wayTo,
 } from './core/routes.ts'
 import { applyChange, observeRoutes, removeAddresses } from './edge/routes.ts'
+import type { Part } from './reconcile.ts'
 
 /** How many routes one family wants, and how many of them are there. */
 export interface RouteCount {
@@ -24,7 +25,9 @@ export interface RouteCount {
 }
 
 /** The routes to the pods of other nodes. */
-export class Routes {
+export class Routes implements Part {
+  readonly name = 'routes'
+  readonly needs = ['node'] as const
   readonly #cluster: Cluster
   readonly #self: NodeName
   readonly #bridge: string
@@ -53,9 +56,9 @@ export class Routes {
   }
 
   /** Puts the routes to some networks right, without looking at the rest. Throws as {@link reconcile}. */
-  update(networks: ReadonlySet<string>): void {
-    for (const network of networks) this.#decide(network)
-    this.#settle(networks)
+  update({ podCidrs }: Pick<Touched, 'podCidrs'>): void {
+    for (const network of podCidrs) this.#decide(network)
+    this.#settle(podCidrs)
   }
 
   /** Whether an address is on a network that this node is on. */

@@ -19,25 +19,35 @@ export interface Reservation {
   readonly result: Result
   /** Gives back what this call reserved, never what another call did. Does not throw: a DEL finds what is left. */
   release(): void
+  /** The ADD that this is part of is done: from now on it no longer counts as under way. */
+  settle(): void
 }
+
+/** Shows, until disposed, that an ADD is at work on the attachment whose folder in the index this is. */
+export type Announce = (folder: string) => Disposable | undefined
 
 /** ADD: an address from each range set. */
 export const add = async (call: AttachmentCall): Promise<Result> => reserve(call).result
 
 /**
- * Reserves an address from each range set for an attachment; on any error none. Throws `invalid-environment`,
- * `invalid-config`, `io`, `attachment-exists`, `pool-exhausted`, `address-taken`, `try-again`, `store`.
+ * Reserves an address from each range set for an attachment; on any error none. With `announce`, the daemon's sweep
+ * knows the ADD to be under way until it is settled or released. Throws `invalid-environment`, `invalid-config`, `io`,
+ * `attachment-exists`, `pool-exhausted`, `address-taken`, `try-again`, `store`.
  */
-export function reserve(call: AttachmentCall): Reservation {
+export function reserve(call: AttachmentCall, announce?: Announce): Reservation {
   refuseUnknownArgs(call.env.args, KNOWN_ARGS)
   const config = parseIpamConfig(call.config, call.env.args)
   const wishes = dealWishes(call.config.name, config)
   const dns = config.resolvConf === undefined ? {} : readResolvConf(config.resolvConf)
   using undo = new DisposableStack()
-  const entered = enter(call, undo)
+  const entered = enter(call, undo, announce)
   const ips = wishes.map((wish, i) => hold(entered, wish, i, config.exclude))
   const done = undo.move()
-  return { result: { interfaces: [], ips, routes: config.routes, dns }, release: () => done.dispose() }
+  return {
+    result: { interfaces: [], ips, routes: config.routes, dns },
+    release: () => done.dispose(),
+    settle: () => entered.announcement?.[Symbol.dispose](),
+  }
 }
 
 /** An ADD at work on a store. */
@@ -48,10 +58,11 @@ interface Entered {
   readonly folder: string
   /** Takes back, in reverse, what was done so far. */
   readonly undo: DisposableStack
+  readonly announcement: Disposable | undefined
 }
 
 /** Makes the attachment's folder in the index, once it is sure that the attachment holds no address. */
-function enter(call: AttachmentCall, undo: DisposableStack): Entered {
+function enter(call: AttachmentCall, undo: DisposableStack, announce: Announce | undefined): Entered {
   const store = storeOf(call)
   makeFolders(store)
   completeIndex(store)
@@ -63,12 +74,14 @@ function enter(call: AttachmentCall, undo: DisposableStack): Entered {
     )
   }
   const folder = makeIndexFolder(store, call.attachment)
+  // Before any address is held, until after the last is given back.
+  const announcement = undo.use(announce?.(folder))
   undo.defer(() => quietly(store, () => removeFolder(folder)))
-  return { call, store, folder, undo }
+  return { call, store, folder, undo, announcement }
 }
 
-/** Takes into the index what host-local reserved since we were last here. */
-function completeIndex(store: Store): void {
+/** Takes into the index what host-local reserved since we were last here. Throws `store`. */
+export function completeIndex(store: Store): void {
   const seen = cursorTimes(store)
   if (areStamped(seen)) return
   adopt(store)

@@ -2,21 +2,28 @@ import type { DelCall } from '../cni/spec/plugin.ts'
 import { formatIp } from './core/ip.ts'
 import { removeIndexFolder, removeLegacyFolder } from './edge/index.ts'
 import { held } from './edge/held.ts'
-import { remove, type Reservation, type Store } from './edge/store.ts'
+import { exclusively } from './edge/lock.ts'
+import { remove, type Reservation, stillOwned, type Store } from './edge/store.ts'
 import { quietly, storeOf } from './open.ts'
 
 /**
  * DEL: gives an attachment's addresses back. Succeeds when there is none, and when nobody can tell whether there is one: the
- * store may be damaged or gone. Throws `store` when an address is known to be still held, so that the runtime
- * tries again.
+ * store may be damaged or gone. Throws `store`, `try-again` when an address is known to be still held, so that the
+ * runtime tries again.
  */
 export async function del(call: DelCall): Promise<void> {
   const { attachment, trace } = call
   const store = storeOf(call)
   const found = find(store, call)
-  for (const { path, ip } of found) {
-    remove(path)
-    trace.step(`# give back ${formatIp(ip)} in ${store.folder}`)
+  if (found.length > 0) {
+    // Two DELs at once (a runtime's, and the daemon's sweep): while one looks away, the other frees the address and
+    // an ADD gets it. So one at a time, and each looks again.
+    exclusively(store.folder, () => {
+      for (const { path, ip } of stillOwned(store, attachment, found)) {
+        remove(path)
+        trace.step(`# give back ${formatIp(ip)} in ${store.folder}`)
+      }
+    })
   }
   // After the addresses: what a crash leaves in the index says nothing about who holds what.
   quietly(store, () => removeIndexFolder(store, attachment))

@@ -4,7 +4,7 @@ import { parseDataDir } from './core/config.ts'
 import { openStore, type Store } from './edge/store.ts'
 
 /** The store of the network that a call is about. Throws `invalid-config`. */
-export const storeOf = ({ config, world }: Call): Store =>
+export const storeOf = ({ config, world }: Pick<Call, 'config' | 'world'>): Store =>
   openStore(parseDataDir(config), config.name, line => world.stderr(`podwire-ipam: ${line}`))
 
 /** Runs what must not fail the call that it is part of: its error goes to people. */

@@ -11,7 +11,7 @@ export function commandOf(step: Step): string {
     case 'bridge':
       return `ip link add ${step.name}${mtu(step.mtu)} type bridge${step.vlanFiltering ? ' vlan_filtering 1' : ''}`
     case 'sysctl':
-      return `${step.place === 'container' ? 'ip netns exec CONTAINER ' : ''}sysctl -w ${dotted(step.key)}=${step.value}`
+      return `${step.place === 'container' ? 'ip netns exec CONTAINER ' : ''}sysctl -w ${sysctlName(step.key)}=${step.value}`
     case 'up':
       return `${inside(step.place)} link set ${step.name} up${step.promisc ? ' promisc on' : ''}`
     case 'veth':
@@ -38,7 +38,7 @@ export function commandOf(step: Step): string {
 const mtu = (bytes: number | undefined): string => (bytes === undefined ? '' : ` mtu ${bytes}`)
 const vids = ({ min, max }: VlanRange): string => (min === max ? `${min}` : `${min}-${max}`)
 /** A sysctl's name: dots for slashes, and a slash for the dot of an interface's name. */
-const dotted = (key: string): string => key.replaceAll(/[./]/g, sign => (sign === '/' ? '.' : '/'))
+export const sysctlName = (key: string): string => key.replaceAll(/[./]/g, sign => (sign === '/' ? '.' : '/'))
 const onOff = (on: boolean): string => (on ? 'on' : 'off')
 
 /** A route as `ip route` writes it. */

@@ -13,6 +13,7 @@ const SIGNATURES = {
   recv: { return: 'int64', arguments: ['int32', 'buffer', 'uint64', 'int32'] },
   unshare: { return: 'int32', arguments: ['int32'] },
   setns: { return: 'int32', arguments: ['int32', 'int32'] },
+  flock: { return: 'int32', arguments: ['int32', 'int32'] },
   poll: { return: 'int32', arguments: ['buffer', 'uint64', 'int32'] },
   __errno_location: { return: 'pointer', arguments: [] },
 } as const

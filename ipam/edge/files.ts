@@ -43,7 +43,13 @@ export function attempt<T>(
 
 /** What a file that should be small and plain turned out to hold. */
 export type Content =
-  | { readonly kind: 'text'; readonly text: string }
+  | {
+      readonly kind: 'text'
+      readonly text: string
+      /** With the time of change, in milliseconds since 1970, it tells the file from a later one of the same name. */
+      readonly inode: number
+      readonly writtenAt: number
+    }
   | { readonly kind: 'missing' }
   | { readonly kind: 'unusable'; readonly why: string }
 
@@ -61,7 +67,8 @@ export function readPlain(path: string): Content {
     if (!stat.isFile()) return { kind: 'unusable', why: 'not a plain file' }
     if (stat.size > MAX_BYTES) return { kind: 'unusable', why: 'too large' }
     // @types/node know no number here, but fs takes one, and only so the file is read in one call.
-    return { kind: 'text', text: readFileSync(path, { encoding: 'utf8', flag: PLAIN as unknown as string }) }
+    const text = readFileSync(path, { encoding: 'utf8', flag: PLAIN as unknown as string })
+    return { kind: 'text', text, inode: stat.ino, writtenAt: stat.mtimeMs }
   } catch (cause) {
     return errnoOf(cause) === 'ENOENT'
       ? { kind: 'missing' }

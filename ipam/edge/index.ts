@@ -3,6 +3,7 @@ import { basename, join } from 'node:path'
 import type { Attachment } from '../../cni/spec/environment.ts'
 import { indexKey } from '../core/reservation.ts'
 import { attempt } from './files.ts'
+import { tryLock } from './lock.ts'
 import { list, makeFolder, scan, type Store } from './store.ts'
 
 /** Where the index keeps an attachment's addresses. */
@@ -15,6 +16,12 @@ export function makeIndexFolder(store: Store, attachment: Attachment): string {
   if (list(folder).length > 0) removeAll(folder)
   makeFolder(folder)
   return folder
+}
+
+/** Whether an ADD is at work on an attachment that holds addresses, or was when its process was stopped. Throws `store`. */
+export function isUnderWay(store: Store, attachment: Attachment): boolean {
+  using lock = tryLock(indexFolder(store, attachment))
+  return lock === undefined
 }
 
 /** Removes an attachment's folder with all that is in it. Throws `store`. */

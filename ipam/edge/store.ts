@@ -11,7 +11,7 @@ import {
   unlinkSync,
   writeFileSync,
 } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import type { NetworkName } from '../../cni/spec/config.ts'
 import type { Attachment } from '../../cni/spec/environment.ts'
 import { CniError } from '../../cni/spec/error.ts'
@@ -39,7 +39,10 @@ export interface Store {
 export interface Reservation {
   readonly ip: Ip
   readonly path: string
+  /** Damaged also when the file could not be read. */
   readonly owner: Owner
+  /** Tells this file from a later one of the same name. */
+  readonly mark: string
 }
 
 /** Names the places of a network's addresses; touches no file. */
@@ -78,22 +81,41 @@ function isLinked(path: string): boolean {
   return stat?.isFile() === true && stat.nlink > 1
 }
 
+/** As {@link readEach}, but passes over damaged files with a warning. */
 function readAll(store: Store, names: readonly string[]): Reservation[] {
-  const found: Reservation[] = []
-  const damaged: string[] = []
-  for (const name of names) {
+  const all = readEach(store, names)
+  const damaged = all.filter(({ owner }) => owner.kind === 'damaged').map(({ path }) => basename(path))
+  if (damaged.length > 0) store.warn(describeDamaged(store, damaged))
+  return all.filter(({ owner }) => owner.kind !== 'damaged')
+}
+
+/** Reads the files of some addresses; names that are no address, or of no file, are passed over. */
+export function readEach(store: Store, names: readonly string[]): Reservation[] {
+  return names.flatMap(name => {
     const ip = parseIp(name)
-    if (ip === undefined) continue
+    if (ip === undefined) return []
     const path = join(store.folder, name)
     const content = readPlain(path)
-    if (content.kind === 'missing') continue
-    const owner = content.kind === 'text' ? parseReservation(content.text) : undefined
-    if (owner === undefined || owner.kind === 'damaged') damaged.push(name)
-    else found.push({ ip, path, owner })
-  }
-  if (damaged.length > 0) store.warn(describeDamaged(store, damaged))
-  return found
+    if (content.kind === 'missing') return []
+    if (content.kind === 'unusable') return [{ ip, path, owner: { kind: 'damaged' }, mark: content.why }]
+    const { text, inode, writtenAt } = content
+    return [{ ip, path, owner: parseReservation(text), mark: `${inode} ${writtenAt}` }]
+  })
 }
+
+/** Those of an attachment's addresses that are its still, or the legacy ones of its container. */
+export const stillOwned = (
+  store: Store,
+  attachment: Attachment,
+  found: readonly Reservation[],
+): Reservation[] =>
+  ownedBy(
+    readEach(
+      store,
+      found.map(({ path }) => basename(path)),
+    ),
+    attachment,
+  )
 
 const describeDamaged = (store: Store, names: readonly string[]): string =>
   `passed over ${names.length} damaged file${names.length > 1 ? 's' : ''} in ${store.folder}, whose addresses stay taken: ` +

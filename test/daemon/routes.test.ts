@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap'
 import { Netns } from '../../cni/edge/netns.ts'
 import type { NetnsPath } from '../../cni/spec/environment.ts'
-import { Cluster } from '../../daemon/core/cluster.ts'
+import { Cluster, type Touched } from '../../daemon/core/cluster.ts'
 import { type NodeName, parseNode } from '../../daemon/core/node.ts'
 import { Routes } from '../../daemon/routes.ts'
 import { Lab } from '../netns/lab.ts'
@@ -42,7 +42,7 @@ async function stage(t: Test) {
     warnings,
     routes,
     reconcile: () => netns.run(() => routes.reconcile()),
-    update: (networks: Iterable<string>) => netns.run(() => routes.update(new Set(networks))),
+    update: (touched: Touched) => netns.run(() => routes.update(touched)),
     /** The daemon's routes as `DST via GW`, sorted. */
     table: async () => {
       const texts = await Promise.all(['-4', '-6'].map(family => ip(family, 'route', 'show', 'proto', '117')))
@@ -120,11 +120,11 @@ t.test('A change of one node changes its routes alone, at once', async t => {
   const { cluster, reconcile, update, table } = await stage(t)
   cluster.replace([1, 2].map(number => node(number)))
   reconcile()
-  update(cluster.set(node(3)).podCidrs)
+  update(cluster.set(node(3)))
   t.same(await table(), [...NODE2, ...NODE3].sort())
-  update(cluster.set(node(3, { ip: '172.30.0.33' })).podCidrs)
+  update(cluster.set(node(3, { ip: '172.30.0.33' })))
   t.ok((await table()).includes('10.244.3.0/24 via 172.30.0.33'))
-  update(cluster.delete('node3' as NodeName).podCidrs)
+  update(cluster.delete('node3' as NodeName))
   t.same(await table(), NODE2)
 })
 
@@ -133,9 +133,9 @@ t.test('A podCIDR that is given to another node is routed there, whichever is he
   cluster.replace([1, 2].map(number => node(number)))
   reconcile()
   const heir = node(4, { podCIDRs: ['10.244.2.0/24'], createdAt: '2026-02-01T00:00:00Z' })
-  update(cluster.set(heir).podCidrs)
+  update(cluster.set(heir))
   t.ok((await table()).includes('10.244.2.0/24 via 172.30.0.14'))
-  update(cluster.delete('node2' as NodeName).podCidrs)
+  update(cluster.delete('node2' as NodeName))
   t.same(await table(), ['10.244.2.0/24 via 172.30.0.14'])
 })
 

@@ -1,0 +1,52 @@
+import t from 'tap'
+import type { Link } from '../../cni/core/netlink/link.ts'
+import { ownVeths, whyBridgeStays } from './remains.ts'
+
+const link = (name: string, more: Partial<Link> = {}): Link => ({
+  index: 1,
+  name,
+  flags: 0,
+  mac: undefined,
+  mtu: 1500,
+  kind: 'veth',
+  alias: undefined,
+  master: undefined,
+  peer: undefined,
+  hairpin: false,
+  isolated: false,
+  vlanFiltering: false,
+  ...more,
+})
+const CBR0 = link('cbr0', { index: 7, kind: 'bridge' })
+const OURS = link('veth34b2e05ed6e', { alias: 'podwire podwire c1 eth0', master: 7 })
+const HALF_MADE = link('veth00000000001', { master: 7 })
+
+t.test('Our veths are known by their alias, wherever they are', async t => {
+  const renamed = link('uplink', { alias: 'podwire podwire c2 eth0' })
+  t.same(ownVeths([CBR0, OURS, renamed]), [OURS, renamed])
+  t.same(ownVeths([OURS]), [OURS], 'without a bridge')
+})
+
+t.test('A veth without alias is ours by its name and our bridge', async t => {
+  t.same(ownVeths([CBR0, HALF_MADE]), [HALF_MADE])
+  t.same(ownVeths([HALF_MADE]), [])
+})
+
+t.test('Links of others are nobody’s business', async t => {
+  const others = [
+    link('veth11111111111', { alias: 'podwire pods c1 eth0', master: 7 }),
+    link('veth22222222222', { alias: 'the uplink', master: 7 }),
+    link('veth33333333333', { master: 8 }),
+    link('veth44444444444'),
+    link('veth5555555', { master: 7 }),
+    link('wlan0', { alias: 'podwire podwire c1 eth0', kind: undefined }),
+  ]
+  t.same(ownVeths([CBR0, ...others]), [])
+})
+
+t.test('The bridge goes when nobody is in it', async t => {
+  t.equal(whyBridgeStays([CBR0, link('other', { master: 8 })]), undefined)
+  t.equal(whyBridgeStays([]), undefined)
+  t.match(whyBridgeStays([CBR0, link('a', { master: 7 }), link('b', { master: 7 })]), /^a, b in it/)
+  t.match(whyBridgeStays([link('cbr0', { kind: 'dummy' })]), /no bridge/)
+})
