@@ -1,16 +1,20 @@
-import { formatIp } from '../ipam/core/ip.ts'
+import { FAMILIES, formatIp } from '../ipam/core/ip.ts'
+import { Contact } from './contact.ts'
 import { retryMs } from './core/backoff.ts'
-import { Cluster } from './core/cluster.ts'
+import { Cluster, type Touched } from './core/cluster.ts'
+import type { Report } from './core/health.ts'
 import type { Log } from './core/log.ts'
 import { type ClusterNode, type NodeName, parseNode } from './core/node.ts'
 import type { Options } from './core/options.ts'
-import { plain, serve } from './edge/http.ts'
+import { type Page, plain, serve, type ServerOptions } from './edge/http.ts'
 import { openApi } from './edge/kubernetes.ts'
-import { Metrics } from './edge/metrics.ts'
+import { Metrics, type Sources } from './edge/metrics.ts'
 import { Health } from './health.ts'
+import type { OwnNode } from './own-node.ts'
 import { makeParts, type Parts } from './parts.ts'
-import { Loop } from './reconcile.ts'
-import { watch, type Sink } from './watch.ts'
+import { Loop, type Watcher } from './reconcile.ts'
+import type { RouteCount, Routes } from './routes.ts'
+import { type Sink, watch } from './watch.ts'
 
 /** What a daemon is started with. */
 export interface DaemonOptions {
@@ -32,20 +36,18 @@ export async function runDaemon(started: DaemonOptions, signal: AbortSignal): Pr
   const cluster = new Cluster()
   const health = new Health(log, now, resyncMs)
   const parts = makeParts({ ...started, cluster, now, swept: ({ freed }) => metrics.swept(freed) })
-  const api = new ApiContact(health, now)
-  const metrics = new Metrics(started.version, sourcesOf(cluster, parts, api), log)
+  const contact = new Contact(health, now)
+  const metrics = new Metrics(started.version, sourcesOf(cluster, parts, contact), log)
   const loop = new Loop({ parts: parts.all, watcher: watcherOf(health, metrics), resyncMs, retryMs, now })
-  using _server = serve({
+  using _ = serve({
     address: formatIp(options.listenAddress),
     port: options.listenPort,
     pages: pagesOf(health, metrics, parts.routes),
     log,
   })
-  const sink = sinkOf({ cluster, nodeName, loop, own: parts.own, api })
-  await Promise.all([
-    watch({ api: openApi(options.kubeconfig), path: '/api/v1/nodes', parse: parseNode, sink, log, now, signal }),
-    loop.run(signal),
-  ])
+  const sink = sinkOf({ cluster, nodeName, loop, own: parts.own, contact })
+  const nodes = { api: openApi(options.kubeconfig), path: '/api/v1/nodes', parse: parseNode, sink, log, now }
+  await Promise.all([watch(nodes, signal), loop.run(signal)])
 }
 
 /** A clock that only goes forward, in milliseconds. */
@@ -64,13 +66,13 @@ const watcherOf = (health: Health, metrics: Metrics): Watcher => ({
   },
 })
 
-const sourcesOf = (cluster: Cluster, { routes, sweeper }: Parts, api: ApiContact): Sources => ({
+const sourcesOf = (cluster: Cluster, { routes, sweeper }: Parts, contact: Contact): Sources => ({
   addresses: () => sweeper.usage(),
   attachments: () => sweeper.attachments,
   routes: version => routes.count(version),
   nodes: () => cluster.size,
   unroutableNodes: () => routes.unreachable().size,
-  apiSilence: () => api.silence,
+  apiSilence: () => contact.silence,
 })
 
 const pagesOf = (health: Health, metrics: Metrics, routes: Routes): ServerOptions['pages'] => ({
@@ -92,24 +94,28 @@ function describeRoutes(routes: Routes): string {
 const MENTIONED = 10
 
 /** Takes what the API server tells into the cluster, and has the loop put right what it touches. */
-function sinkOf({ cluster, nodeName, loop, own, api }: SinkParts): Sink<ClusterNode> {
+function sinkOf({ cluster, nodeName, loop, own, contact }: SinkParts): Sink<ClusterNode> {
+  const tell = (name: NodeName, touched: Touched): void => {
+    if (name === nodeName && touched.podCidrs.size + touched.addresses.size > 0) loop.everything()
+    else loop.touched(touched)
+  }
   return {
     synced: nodes => {
       cluster.replace(nodes)
       own.listed()
       loop.everything()
     },
-    changed: node => {
-      const touched = cluster.set(node)
-      if (node.name === nodeName && !isEmpty(touched)) loop.everything()
-      else loop.touched(touched)
-    },
-    deleted: name => {
-      const touched = cluster.delete(name as NodeName)
-      if (name === nodeName) loop.everything()
-      else loop.touched(touched)
-    },
-    heard: () => api.heard(),
-    failed: (error, retryInMs) => api.failed(error, retryInMs),
+    changed: node => tell(node.name, cluster.set(node)),
+    deleted: ({ name }) => tell(name, cluster.delete(name)),
+    heard: () => contact.heard(),
+    failed: (error, retryInMs) => contact.failed(error, retryInMs),
   }
+}
+
+interface SinkParts {
+  readonly cluster: Cluster
+  readonly nodeName: NodeName
+  readonly loop: Loop
+  readonly own: OwnNode
+  readonly contact: Contact
 }

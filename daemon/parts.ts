@@ -1,4 +1,3 @@
-import { Site } from '../cni/edge/site.ts'
 import type { Family } from '../ipam/core/ip.ts'
 import type { Cluster } from './core/cluster.ts'
 import { BRIDGE, CONFLIST, formatConflist, type PodNetwork } from './core/conflist.ts'
@@ -46,7 +45,7 @@ export function makeParts(made: PartsOptions): Parts {
   const world = pluginWorld(log)
   const own = new OwnNode(cluster, nodeName, log)
   const routes = new Routes(cluster, nodeName, BRIDGE, log)
-  const network = (): PodNetwork => ({ podCidrs: own.node.podCidrs, mtu: observeMtu() })
+  const network = (): PodNetwork => ({ podCidrs: own.node.podCidrs, mtu: undefined })
   const masquerade = new Masquerade({ world, cluster, own, routes, given: options.noMasquerade, log })
   const sweeper = new Sweeper({ ...made, network, world })
   const before = [install(made), own, sysctls(made, own), routes, masquerade]
@@ -89,9 +88,3 @@ const conflist = (
       log.info({ path }, `Wrote ${path}: pods can be wired`)
   },
 })
-
-/** The MTU of the default route's interface. */
-function observeMtu(): number | undefined {
-  using site = new Site()
-  return defaultMtu(site)
-}

@@ -63,7 +63,9 @@ t.test('parseOptions() knows the other commands; uninstall needs no name', async
   t.same(parseOptions(['--listen-port=1', '--help'], {}), { kind: 'help' })
   t.same(parseOptions(['--version'], {}), { kind: 'version' })
   const command = parseOptions(['uninstall', '--cni-bin-dir=/bin'], {})
-  t.equal(command.kind, 'uninstall')
+  t.match(command, { kind: 'uninstall', wait: false })
+  t.match(parseOptions(['uninstall', '--wait', '--cni-bin-dir=/bin'], {}), { kind: 'uninstall', wait: true })
+  t.throws(() => parseOptions(['--wait'], ENV), { message: /"--wait"/ })
   t.match(command, { options: { cniBinDir: '/bin' } })
 })
 

@@ -23,7 +23,8 @@ export interface Options {
 /** What `podwired` is asked to do. */
 export type Command =
   | { readonly kind: 'run'; readonly nodeName: NodeName; readonly options: Options }
-  | { readonly kind: 'uninstall'; readonly options: Options }
+  /** `wait`: stay and say that it is done, until told to end; a DaemonSet starts again what ends. */
+  | { readonly kind: 'uninstall'; readonly wait: boolean; readonly options: Options }
   | { readonly kind: 'help' }
   | { readonly kind: 'version' }
 
@@ -147,7 +148,7 @@ export const HELP = `podwired: the node daemon of Podwire. It installs the CNI p
 what leaves the cluster, and writes the network config when all of that is in force.
 
   podwired [OPTION...]             do so until SIGTERM, which leaves all of it as it is
-  podwired uninstall [OPTION...]   take all of it off this node
+  podwired uninstall [OPTION...]   take all of it off this node; with --wait stay, and serve /readyz when it is done
   podwired --version               print the version
   podwired --help                  print this
 
@@ -169,10 +170,12 @@ export function parseOptions(
   if (argv.includes('--help')) return { kind: 'help' }
   if (argv.includes('--version')) return { kind: 'version' }
   const isUninstall = argv[0] === 'uninstall'
-  const given = gather(isUninstall ? argv.slice(1) : argv)
+  const wait = isUninstall && argv.includes('--wait')
+  const rest = isUninstall ? argv.slice(1).filter(argument => argument !== '--wait') : argv
+  const given = gather(rest)
   const options = optionsOf(given)
   const [nodeName] = all(NODE_NAME, given, env['NODE_NAME'])
-  if (isUninstall) return { kind: 'uninstall', options }
+  if (isUninstall) return { kind: 'uninstall', wait, options }
   if (nodeName !== undefined) return { kind: 'run', nodeName, options }
   throw new Error('Cannot start: this node has no name; give --node-name=NAME or set NODE_NAME')
 }
