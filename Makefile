@@ -10,15 +10,18 @@ NODE_MODULES := node_modules/.installed
 SOURCES = $(shell find cni ipam daemon -name '*.ts' -not -name '*.test.ts' 2>/dev/null)
 # Runs test files ($1: tap's options and the files), keeps all they say for test/tap/summary.ts and prints the gist.
 run = tap --reporter=tap $(1) | tee dist/tests/$@.tap | node test/tap/report.ts
+# Which addresses kind's clusters have: ipv4, ipv6 or dual.
+FAMILY ?= ipv4
+KIND_CONFIG = deploy/kind$(addprefix -,$(filter-out ipv4,$(FAMILY))).yaml
 tests = $(wildcard $(addsuffix /*.test.ts,$(1)))
 
 SHELL := /bin/bash -o pipefail
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help build demo test format types lint unit netns conformance bench golden fmt clean
+.PHONY: help build demo test format types lint unit netns conformance bench golden kind-there kind-up kind-down e2e fmt clean
 
 help: ## Print this help
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 build: $(OUTPUT) ## Make dist/podwire, one file that is all programs; ARCH=arm64 makes the other kind
 
@@ -52,6 +55,23 @@ conformance: build ## Test with container runtimes that others wrote
 bench: build ## Time ADD and DEL beside the reference plugins
 	@deploy/prerequisites test
 	@test/isolated node test/bench/standalone.ts $(ROUNDS)
+
+kind-there:
+	@{ docker info && kind version && kubectl version --client; } >/dev/null 2>&1 || { \
+	  echo 'Cannot make a cluster: there is no kind with a Docker engine; install Docker, kind and kubectl' >&2; exit 1; }
+
+kind-up: kind-there image ## Make a kind cluster with Podwire for its network; FAMILY=ipv6 or dual for other addresses
+	kind create cluster --name=podwire --config=$(KIND_CONFIG)
+	kind load image-archive dist/podwire-image.tar --name=podwire
+	kubectl --context=kind-podwire apply -k deploy/overlays/kind
+	kubectl --context=kind-podwire wait --for=condition=Ready --timeout=120s node --all
+
+kind-down: ## Delete that cluster
+	kind delete cluster --name=podwire
+
+e2e: kind-there image $(NODE_MODULES) ## Test on a kind cluster of its own; FAMILY=ipv6 or dual for other addresses
+	@mkdir -p dist/tests
+	$(call run,--disable-coverage --timeout=3000 --jobs=1 test/cluster/$(FAMILY).test.ts)
 
 golden: $(NODE_MODULES) ## Write the expected texts in test/golden anew and show what changed
 	@deploy/prerequisites test

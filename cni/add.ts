@@ -1,6 +1,7 @@
 import { getAddresses } from './addresses.ts'
 import { parsePluginConfig, type PluginConfig } from './core/config.ts'
 import { completeGateways } from './core/gateway.ts'
+import { refuseNarrow } from './core/mtu.ts'
 import { attachmentPair } from './core/names.ts'
 import { plan } from './core/plan/plan.ts'
 import { describe } from './core/describe.ts'
@@ -35,6 +36,7 @@ export async function add(call: AttachmentCall): Promise<Result> {
   using ending = new DisposableStack()
   await using undo = new AsyncDisposableStack()
   const result = completeGateways(config, await askAddresses(call, config, undo, ending))
+  refuseNarrow(config, node, result)
   await applyAll(
     plan({ config, network: call.config.name, attachment: call.attachment, result, node }),
     sites,

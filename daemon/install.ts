@@ -43,9 +43,9 @@ export interface InstallReport {
  * cannot be read or written; what is there already works then as before, and a next run goes on.
  */
 export async function installPlugin({ from, to, log }: InstallOptions): Promise<InstallReport> {
+  await refuseNonsense(from, to)
   const inner = join(to, INNER)
   await attempt('make the folder', inner, () => mkdir(inner, { recursive: true }))
-  await refuseItself(from, to)
   const hasLibrary = await isThere(join(from, LIBRARY))
   const steps: (readonly [string, () => Promise<boolean>])[] = [
     ...(hasLibrary ? [copyStep(from, inner, LIBRARY)] : []),
@@ -66,10 +66,11 @@ export async function installPlugin({ from, to, log }: InstallOptions): Promise<
   return { written, hasLibrary }
 }
 
-/** A program that runs in the folder of plugins would install the wrapper as the executable. */
-async function refuseItself(from: string, to: string): Promise<void> {
+/** Before anything is written. A program in the folder of plugins would install its own wrapper as the executable. */
+async function refuseNonsense(from: string, to: string): Promise<void> {
+  await attempt('read', join(from, PROGRAM), () => stat(join(from, PROGRAM)))
   const source = await attempt('read', from, () => stat(from))
-  const target = await attempt('read', to, () => stat(to))
+  const target = await attempt('read', to, () => stat(to), ['ENOENT'])
   if (source?.ino !== target?.ino || source?.dev !== target?.dev) return
   throw new Error(
     `Cannot install the plugin from ${from}: that is where it would go; start podwired elsewhere`,
@@ -84,7 +85,6 @@ const copyStep = (from: string, inner: string, name: string) =>
 
 /** Makes a file a copy of another, unless it is one. */
 async function ensureCopy(source: string, target: string): Promise<boolean> {
-  await attempt('read', source, () => stat(source))
   if (await isRunnable(target)) {
     if (await attempt('compare', target, () => sameBytes(source, target))) return false
   }

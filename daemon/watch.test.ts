@@ -4,8 +4,14 @@ import { type ClusterNode, parseNode } from './core/node.ts'
 import { openApi } from './edge/kubernetes.ts'
 import { watch } from './watch.ts'
 
-/** A watch of Nodes at an API server that answers as told; what the sink hears is written down. */
-async function stage(t: Test, ...answers: Answering[]) {
+/** A watch of Nodes at an API server that answers as told, where every watch takes a minute. */
+const stage = (t: Test, ...answers: Answering[]) => {
+  let minutes = 0
+  return stageBy(() => (minutes += 1) * 60_000, t, ...answers)
+}
+
+/** The same by another clock; what the sink hears is written down. */
+async function stageBy(now: () => number, t: Test, ...answers: Answering[]) {
   const api = await FakeApi.start(t, ...answers)
   const diary: string[] = []
   const waits: number[] = []
@@ -31,8 +37,11 @@ async function stage(t: Test, ...answers: Answering[]) {
       note(`failed: ${(error as Error).message}`)
     },
   }
-  const now = () => performance.now()
-  const retryMs = () => 1
+  const rows: number[] = []
+  const retryMs = (failures: number) => {
+    rows.push(failures)
+    return 1
+  }
   const options = {
     api: openApi(api.kubeconfig),
     path: '/api/v1/nodes',
@@ -58,7 +67,7 @@ async function stage(t: Test, ...answers: Answering[]) {
       }
       look()
     })
-  return { api, until, waits, abort, done }
+  return { api, diary, until, waits, rows, abort, done }
 }
 
 const QUIET = watchOf([])
@@ -77,8 +86,8 @@ t.test('A watch lists all pages, then follows from the version of the list', asy
   )
   t.same(await until(/b is gone/), ['all: a,b', 'c has 1', 'a has 0', 'b is gone'])
   const [first, second, third] = api.asked.map(({ query }) => Object.fromEntries(query))
-  t.match(first, { limit: '500' })
-  t.match(second, { limit: '500', continue: 'page two' })
+  t.match(first, { limit: '250' })
+  t.match(second, { limit: '250', continue: 'page two' })
   t.match(third, { watch: 'true', resourceVersion: '10', allowWatchBookmarks: 'true' })
   const seconds = Number(third?.['timeoutSeconds'])
   t.ok(seconds >= 225 && seconds <= 300)
@@ -139,15 +148,66 @@ t.test('Refusals say what the server said and what to look at', async t => {
   await until(/all: /)
 })
 
-t.test('A server that asks to be left alone is left alone for as long', async t => {
-  const { until, waits } = await stage(
+t.test('A server that asks to be left alone is left alone for as long, except by the signal', async t => {
+  const { until, waits, abort, done } = await stage(
     t,
-    answer({ message: 'busy' }, 429, { 'retry-after': '1' }),
-    listOf([]),
-    QUIET,
+    answer({ message: 'busy' }, 429, { 'retry-after': '100' }),
   )
-  await until(/all: /)
-  t.same(waits, [1000])
+  await until(/failed/)
+  t.same(waits, [100_000])
+  abort.abort()
+  await done
+})
+
+t.test('An API server that is away for long is watched from where it was, without a new list', async t => {
+  const away: Answering = (_, response) => void response.destroy()
+  const busy = answer({ message: 'starting' }, 503)
+  const outage = [away, away, away, away, busy, busy, busy, busy]
+  const { api, until, rows } = await stage(
+    t,
+    listOf([nodeObject('a')], '10'),
+    ...outage,
+    watchOf([['ADDED', nodeObject('b', '11')]]),
+  )
+  const lines = await until(/b has/)
+  t.equal(lines.filter(line => line.startsWith('all')).length, 1)
+  t.equal(api.asked.at(-1)?.query.get('resourceVersion'), '10')
+  t.same(rows, [1, 2, 3, 4, 5, 6, 7, 8])
+})
+
+t.test('A server that lists but refuses to be watched is asked less and less often', async t => {
+  const refusal = answer({ message: 'nodes is forbidden' }, 403)
+  const { until, rows } = await stage(
+    t,
+    listOf([]),
+    refusal,
+    refusal,
+    refusal,
+    listOf([]),
+    refusal,
+    watchOf([['ADDED', nodeObject('a')]]),
+  )
+  await until(/a has/)
+  t.same(rows, [1, 2, 3, 4])
+})
+
+t.test('A failure after a success is the first one again', async t => {
+  const broken: Answering = (_, response) => {
+    response.write(`${JSON.stringify({ type: 'ADDED', object: nodeObject('a', '11') })}\n`)
+    setImmediate(() => response.destroy())
+  }
+  const { until, rows } = await stage(
+    t,
+    listOf([]),
+    broken,
+    broken,
+    broken,
+    broken,
+    watchOf([['ADDED', nodeObject('b')]]),
+  )
+  const lines = await until(/b has/)
+  t.same(rows, [1, 1, 1, 1])
+  t.equal(lines.filter(line => line.startsWith('all')).length, 1)
 })
 
 t.test('A connection that breaks, also within a line, costs nothing but time', async t => {
@@ -184,8 +244,10 @@ t.test('An object that cannot be read is named and passed over', async t => {
 })
 
 t.test('A server that ends every watch at once is not asked without a pause', async t => {
-  const { until } = await stage(t, listOf([]), watchOf([], false))
-  t.match((await until(/failed/)).at(-1), /ended the watch at once/)
+  for (const events of [[], [['BOOKMARK', nodeObject('', '11')]]] as const) {
+    const { until } = await stageBy(() => 0, t, listOf([]), watchOf(events, false), QUIET)
+    t.match((await until(/failed/)).at(-1), /ended the watch at once/)
+  }
 })
 
 t.test('What is no list is refused', async t => {
@@ -200,9 +262,18 @@ t.test('An API server that is not there is a failure, and the next try may find 
   t.match(lines[0], /^failed: Cannot reach the API server at http:/)
 })
 
-t.test('A watch ends at once with its signal', async t => {
-  const { until, abort, done } = await stage(t, listOf([]), QUIET)
-  await until(/all: /)
-  abort.abort()
-  await done
+t.test('A watch ends at once with its signal, whatever it is about', async t => {
+  const never: Answering = () => {}
+  for (const answers of [
+    [never],
+    [listOf([], '10', 'next'), never],
+    [listOf([]), never],
+    [listOf([]), QUIET],
+  ]) {
+    const { api, diary, abort, done } = await stage(t, ...answers)
+    while (api.asked.length < answers.length) await new Promise(setImmediate)
+    abort.abort()
+    await done
+    t.notOk(diary.some(line => line.startsWith('failed')))
+  }
 })

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { messageOf } from '../cni/spec/error.ts'
-import { spreadRetryMs } from './core/backoff.ts'
+import { heedMs, spreadRetryMs } from './core/backoff.ts'
 import type { Log } from './core/log.ts'
+import { Thread } from './core/thread.ts'
 import { type ListPage, parseListPage, parseWatchEvent, type WatchEvent } from './core/watch-event.ts'
 import { type Api, ApiError } from './edge/kubernetes.ts'
 
@@ -33,14 +34,14 @@ export interface WatchOptions<T> {
   readonly retryMs?: typeof spreadRetryMs
 }
 
-/** Objects in one answer: thousands at a time would be held in memory whole. */
-const PAGE = 500
+/** Objects in one answer, which is held in memory whole: with 5,000 Nodes, 500 take 60 MB more at a start. */
+const PAGE = 250
 /** A watch is asked to end after that long, and up to a quarter less: then another API server may take its share. */
 const WATCH_SECONDS = 300
-/** A watch that ends sooner, and has said nothing, is no watch. */
+/** How much longer a watch may be silent: API servers send a bookmark every minute, but promise none. */
+const MARGIN_SECONDS = 30
+/** A watch that ends sooner is followed by a pause, as a failure is. */
 const SHORTEST_WATCH_MS = 1_000
-/** After so many failures in a row all is listed anew: perhaps it is one event that cannot be read. */
-const PATIENCE = 3
 
 /**
  * Follows a collection of the API server until the signal: lists it, then watches from there. It goes on from the last
@@ -48,31 +49,22 @@ const PATIENCE = 3
  */
 export async function watch<T>(options: WatchOptions<T>, signal: AbortSignal): Promise<void> {
   const { sink, random = Math.random, retryMs = spreadRetryMs } = options
-  const thread: Thread = { version: undefined }
-  for (let failures = 0; !signal.aborted;) {
+  const thread = new Thread()
+  while (!signal.aborted) {
     try {
-      thread.version ??= await list(options, signal)
-      await follow(options, thread, signal, () => (failures = 0))
+      if (thread.version === undefined) thread.listed(await list(options, signal))
+      await follow(options, thread, signal)
     } catch (error) {
       if (signal.aborted) return
-      failures += 1
-      if (isGone(error) || failures >= PATIENCE) thread.version = undefined
-      const wait = Math.max(
-        retryMs(failures, random()),
-        error instanceof ApiError ? (error.retryAfterMs ?? 0) : 0,
-      )
+      // What is no error of the API's is an answer that nobody could read.
+      const { status, retryAfterMs } = error instanceof ApiError ? error : { status: 200 }
+      thread.lost(status)
+      const wait = heedMs(retryMs(thread.failures, random()), retryAfterMs)
       sink.failed(error, wait)
       await sleep(wait, undefined, { signal }).catch(() => {})
     }
   }
 }
-
-/** How far the collection is known. */
-interface Thread {
-  version: string | undefined
-}
-
-const isGone = (error: unknown): boolean => error instanceof ApiError && error.status === 410
 
 /** Lists the collection page by page, and returns the version to go on from. */
 async function list<T>(
@@ -96,31 +88,27 @@ async function follow<T>(
   { api, path, parse, sink, log, now, random = Math.random }: WatchOptions<T>,
   thread: Thread,
   signal: AbortSignal,
-  succeeded: () => void,
 ): Promise<void> {
   const started = now()
+  const seconds = Math.round(WATCH_SECONDS * (1 - random() / 4))
   const query = {
     watch: 'true',
     allowWatchBookmarks: 'true',
     resourceVersion: thread.version ?? '',
-    timeoutSeconds: String(Math.round(WATCH_SECONDS * (1 - random() / 4))),
+    timeoutSeconds: String(seconds),
   }
-  let isSilent = true
-  const lines = await api.lines(path, query, signal)
+  const lines = await api.lines(path, query, (seconds + MARGIN_SECONDS) * 1000, signal)
   sink.heard()
   for await (const line of lines) {
     const event = parseWatchEvent(line)
     if (event.kind === 'error')
       throw new ApiError(`The API server ended the watch: ${event.message}`, event.code)
-    isSilent = false
-    succeeded()
     sink.heard()
     tell(event, parse, sink, log)
-    thread.version = event.version ?? thread.version
+    thread.found(event.version)
   }
-  if (isSilent && now() - started < SHORTEST_WATCH_MS)
-    throw new ApiError('The API server ended the watch at once')
-  succeeded()
+  if (now() - started < SHORTEST_WATCH_MS) throw new ApiError('The API server ended the watch at once', 200)
+  thread.found(undefined)
   sink.heard()
 }
 

@@ -13,12 +13,13 @@ import { join } from 'node:path'
 import { build } from 'esbuild'
 
 /*
- * Makes the executable: all of cni/main.ts in one script, that script inside a copy of the Node.js runtime, and the
- * names it answers to. The same sources give the same bytes. Usage: node deploy/build.ts [x64|arm64]
+ * Makes the executable: each program in one script, the scripts inside a copy of the Node.js runtime, and the names it
+ * answers to. The same sources give the same bytes. Usage: node deploy/build.ts [x64|arm64]
  */
 
-const MAIN = 'cni/main.ts'
-/** The other names of the program, as hard links. */
+/** The entry of each program; deploy/start.cjs chooses. The plugins share one, so that a call loads nothing else. */
+const PROGRAMS = { podwire: 'cni/main.ts', podwired: 'daemon/main.ts' }
+/** The other names of the executable, as hard links. */
 const NAMES = ['podwire-ipam', 'podwired']
 
 const OPTIONS = [
@@ -31,10 +32,10 @@ const OPTIONS = [
   '--max-semi-space-size=16',
 ]
 
-/** Bundles the program into one script. */
-async function bundle(outfile: string): Promise<void> {
+/** Bundles a program into one script. */
+async function bundle(entry: string, outfile: string): Promise<void> {
   await build({
-    entryPoints: [MAIN],
+    entryPoints: [entry],
     outfile,
     bundle: true,
     platform: 'node',
@@ -52,23 +53,15 @@ async function bundle(outfile: string): Promise<void> {
   })
 }
 
-/** Makes the executable of this machine's architecture, with the program compiled ahead of time. */
-function embed(parts: string): void {
-  run(process.execPath, ['--predictable', 'deploy/compile.ts', parts])
-  const assets = { script: `${parts}/podwire.script`, code: `${parts}/podwire.code` }
-  buildExecutable(parts, { main: 'deploy/start.cjs', assets })
-}
-
-/** Makes that of another architecture: compiled code does not travel, so the script is the program. */
-function embedForeign(parts: string, arch: string): void {
-  buildExecutable(parts, { main: `${parts}/podwire.cjs`, executable: fetchRuntime(arch) })
-}
-
-function buildExecutable(parts: string, program: object): void {
+/** Puts the programs into a copy of the runtime of that architecture. */
+function embed(parts: string, arch: string): void {
   const path = `${parts}/podwire.json`
+  const assets = Object.keys(PROGRAMS).flatMap(name => [`${name}.script`, `${name}.code`])
   const config = {
-    ...program,
+    main: 'deploy/start.cjs',
+    assets: Object.fromEntries(assets.map(name => [name, `${parts}/${name}`])),
     output: `${parts}/podwire`,
+    ...(arch === process.arch ? {} : { executable: fetchRuntime(arch) }),
     disableExperimentalSEAWarning: true,
     execArgv: OPTIONS,
     // What a runtime has in NODE_OPTIONS changes nothing.
@@ -108,9 +101,12 @@ const folder = arch === process.arch ? 'dist' : `dist/${arch}`
 mkdirSync(folder, { recursive: true })
 const parts = mkdtempSync(`${folder}/parts-`)
 try {
-  await bundle(`${parts}/podwire.cjs`)
-  if (arch === process.arch) embed(parts)
-  else embedForeign(parts, arch)
+  for (const [name, entry] of Object.entries(PROGRAMS)) {
+    await bundle(entry, `${parts}/${name}.cjs`)
+    const mode = arch === process.arch ? 'eager' : 'none'
+    run(process.execPath, ['--predictable', 'deploy/compile.ts', `${parts}/${name}`, mode])
+  }
+  embed(parts, arch)
   install(parts, folder)
 } finally {
   rmSync(parts, { recursive: true })

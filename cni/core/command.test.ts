@@ -21,6 +21,7 @@ t.test('commandOf() prints the script that always fits, as a here-document', t =
     purpose: 'masquerade',
     owner: { network: 'pods', veth: parseIfName('veth0', '') },
     addresses: [],
+    chains: [],
     scripts: ['create element\n', 'add table inet podwire\n'],
   } as const
   t.equal(commandOf(step), "nft -f - <<'EOF'\nadd table inet podwire\nEOF")

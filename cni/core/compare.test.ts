@@ -46,12 +46,7 @@ const address = (index: number, text: string): InterfaceAddress => ({
   tentative: false,
   duplicate: false,
 })
-const route = (
-  dst: string,
-  gw: string | undefined,
-  index: number | undefined,
-  table = MAIN_TABLE,
-): KernelRoute => ({
+const route = (dst: string, gw: string | undefined, index: number, table = MAIN_TABLE): KernelRoute => ({
   dst: cidr(dst),
   gw: gw === undefined ? undefined : ip(gw),
   index,
@@ -60,7 +55,13 @@ const route = (
   priority: undefined,
 })
 const owner = { network: 'pods', veth: PAIR.name }
-const element = (map: string, address: string): Owned => ({ kind: 'element', map, address, chain: '', owner })
+const element = (map: string, address: string, chain: string): Owned => ({
+  kind: 'element',
+  map,
+  address,
+  chain,
+  owner,
+})
 
 const BRIDGE = link(1, 'cbr0', { kind: 'bridge' })
 const PORT = link(2, PAIR.name, { master: 1, hairpin: true, isolated: true })
@@ -68,22 +69,36 @@ const PEER = link(3, 'eth0', { peer: 2, mac: PAIR.peerMac })
 const HOST: ObservedSite = {
   links: [BRIDGE, PORT],
   addresses: [address(1, '10.1.0.1/24'), address(1, 'fd00::1/64')],
-  routes: [],
 }
 const CONTAINER: ObservedSite = {
   links: [PEER],
   addresses: [address(3, '10.1.0.5/24'), address(3, 'fd00::5/64')],
-  routes: [route('0.0.0.0/0', '10.1.0.1', 3), route('fd01::/16', 'fd00::1', 3, 7)],
 }
+const ROUTES = [route('0.0.0.0/0', '10.1.0.1', 3), route('fd01::/16', 'fd00::1', 3, 7)]
 const RULES: readonly Owned[] = [
   { kind: 'chain', chain: `spoof-${PAIR.name}`, owner },
-  element('masquerade4', '10.1.0.5'),
-  element('masquerade6', 'fd00::5'),
+  element('masquerade4', '10.1.0.5', 'leaving-10.1.0.0/24'),
+  element('masquerade6', 'fd00::5', 'leaving-fd00__/64'),
 ]
-const ALL: Observed = { host: HOST, container: CONTAINER, rules: RULES }
+const RULE_COUNTS = new Map([
+  ['postrouting', 2],
+  ['leaving-10.1.0.0/24', 2],
+  ['leaving-fd00__/64', 3],
+])
+const ALL: Observed = {
+  host: HOST,
+  container: CONTAINER,
+  routes: ROUTES,
+  rules: RULES,
+  ruleCounts: RULE_COUNTS,
+}
 
 const onHost = (more: Partial<ObservedSite>): Observed => ({ ...ALL, host: { ...HOST, ...more } })
 const inside = (more: Partial<ObservedSite>): Observed => ({ ...ALL, container: { ...CONTAINER, ...more } })
+const counted = (chain: string, rules: number): Observed => ({
+  ...ALL,
+  ruleCounts: new Map([...RULE_COUNTS, [chain, rules]]),
+})
 const port = (more: Partial<Link>): Observed => onHost({ links: [BRIDGE, { ...PORT, ...more }] })
 const peer = (more: Partial<Link>): Observed => inside({ links: [{ ...PEER, ...more }] })
 
@@ -97,13 +112,13 @@ t.test('compare() takes no offence at what others add', t => {
     host: {
       links: [...HOST.links, link(9, 'uplink')],
       addresses: [address(1, '192.0.2.1/24'), ...HOST.addresses],
-      routes: [route('0.0.0.0/0', '192.0.2.9', 9)],
     },
     container: {
       links: [...CONTAINER.links, link(4, 'net1')],
       addresses: [address(3, '192.0.2.5/24'), address(4, '10.1.0.5/24'), ...CONTAINER.addresses],
-      routes: [route('0.0.0.0/0', '192.0.2.9', 4), route('192.0.2.0/24', undefined, 3), ...CONTAINER.routes],
     },
+    routes: [route('0.0.0.0/0', '192.0.2.9', 4), route('192.0.2.0/24', undefined, 3), ...ROUTES],
+    ruleCounts: new Map([...RULE_COUNTS, ['postrouting', 9], ['leaving-192.0.2.0/24', 0]]),
     rules: [...RULES, { kind: 'chain', chain: 'x', owner: { network: 'others', veth: PAIR.name } }],
   }
   t.same(compare(STEPS, more), [])
@@ -158,7 +173,7 @@ const DIFFERENCES: readonly (readonly [title: string, Observed, readonly string[
   ],
   [
     'no routes',
-    inside({ routes: [] }),
+    { ...ALL, routes: [] },
     [
       'the container has lost the route 0.0.0.0/0 via 10.1.0.1',
       'the container has lost the route fd01::/16 via fd00::1 table 7',
@@ -166,6 +181,27 @@ const DIFFERENCES: readonly (readonly [title: string, Observed, readonly string[
   ],
   ['no spoof check', { ...ALL, rules: RULES.slice(1) }, [`the spoof check of "${PAIR.name}" is gone`]],
   ['no masquerade', { ...ALL, rules: RULES.slice(0, 2) }, ['the masquerade rule of fd00::5 is gone']],
+  [
+    'a chain without its rules',
+    counted('postrouting', 0),
+    [
+      'the chain "postrouting" of table "inet podwire" has lost rules, which any ADD to this network puts back',
+    ],
+  ],
+  [
+    'a subnet’s chain with one of its rules',
+    counted('leaving-fd00__/64', 1),
+    [
+      'the chain "leaving-fd00__/64" of table "inet podwire" has lost rules, which any ADD to this network puts back',
+    ],
+  ],
+  [
+    'no chains',
+    { ...ALL, ruleCounts: new Map() },
+    [
+      'the chain "postrouting" of table "inet podwire" has lost rules, which any ADD to this network puts back',
+    ],
+  ],
   [
     'rules of another owner',
     { ...ALL, rules: RULES.map(rule => ({ ...rule, owner: { ...owner, network: 'others' } })) },
@@ -180,7 +216,7 @@ t.test('compare() names what is missing, and the object', t => {
 })
 
 t.test('compare() says first what explains the rest when the container’s interface is gone', t => {
-  const differences = compare(STEPS, inside({ links: [], addresses: [], routes: [] }))
+  const differences = compare(STEPS, { ...inside({ links: [], addresses: [] }), routes: [] })
   t.equal(differences[0], 'the container has no interface "eth0"')
   t.end()
 })
@@ -195,24 +231,29 @@ t.test('compare() wants of a route its destination, next hop, interface and tabl
     route('::/0', '10.1.0.1', 3),
   ]
   for (const other of others) {
-    const [difference] = compare(STEPS, inside({ routes: [other, ...CONTAINER.routes.slice(1)] }))
+    const [difference] = compare(STEPS, { ...ALL, routes: [other, ...ROUTES.slice(1)] })
     t.equal(difference, 'the container has lost the route 0.0.0.0/0 via 10.1.0.1')
   }
   t.end()
 })
 
-t.test('compare() takes a route of several hops, which names no interface, and one without a next hop', t => {
+t.test('compare() takes a route without a next hop', t => {
   const direct = plan(wish({}, { ...addresses('10.1.0.5/24'), routes: [{ dst: cidr('10.9.0.0/16') }] }))
-  for (const found of [route('10.9.0.0/16', undefined, undefined), route('10.9.0.0/16', undefined, 3)])
-    t.same(compare(direct, inside({ routes: [found] })), [])
+  t.same(compare(direct, { ...ALL, routes: [route('10.9.0.0/16', undefined, 3)] }), [])
   t.end()
 })
 
-t.test('compare() takes the one route that the kernel makes of several IPv6 routes to one destination', t => {
+t.test('compare() wants each of several routes to one destination', t => {
   const dst = cidr('fd09::/16')
-  const routes = ['fd00::1', 'fd00::9'].map(gw => ({ dst, gw: ip(gw) }))
-  const several = plan(wish({}, { ...addresses('fd00::5/64'), routes }))
-  t.same(compare(several, inside({ routes: [route('fd09::/16', undefined, undefined)] })), [])
+  const gateways = ['fd00::1', 'fd00::9']
+  const several = plan(
+    wish({}, { ...addresses('fd00::5/64'), routes: gateways.map(gw => ({ dst, gw: ip(gw) })) }),
+  )
+  const [first, second] = gateways.map(gw => route('fd09::/16', gw, 3))
+  t.same(compare(several, { ...ALL, routes: [second!, first!] }), [])
+  t.same(compare(several, { ...ALL, routes: [first!] }), [
+    'the container has lost the route fd09::/16 via fd00::9',
+  ])
   t.end()
 })
 
@@ -222,10 +263,7 @@ t.test('compare() leaves settings, bridge VLANs and the VLAN’s own veth pair a
   const steps = vlan.filter(
     step => kinds.has(step.kind) && !('peer' in step && step.peer.place === 'container'),
   )
-  t.same(
-    compare(steps, { host: { ...HOST, links: [] }, container: { ...CONTAINER, links: [] }, rules: [] }),
-    [],
-  )
+  t.same(compare(steps, { ...ALL, host: { ...HOST, links: [] }, container: { ...CONTAINER, links: [] } }), [])
   t.end()
 })
 

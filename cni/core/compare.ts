@@ -4,21 +4,24 @@ import type { InterfaceAddress } from './netlink/address.ts'
 import { IFF } from './netlink/link-header.ts'
 import type { Link } from './netlink/link.ts'
 import { type KernelRoute, MAIN_TABLE } from './netlink/route.ts'
-import { type Owned, sameOwner } from './table.ts'
+import { chainsBehind, emptiedOf, type Owned, sameOwner } from './table.ts'
 import type { AddressStep, PortStep, RulesStep, Step, VethStep } from './step.ts'
 
 /** One place as it was found. */
 export interface ObservedSite {
   readonly links: readonly Link[]
   readonly addresses: readonly InterfaceAddress[]
-  readonly routes: readonly KernelRoute[]
 }
 
 /** What CHECK found in the kernel. */
 export interface Observed {
   readonly host: ObservedSite
   readonly container: ObservedSite
+  /** The container's routes; none is planned on the host. */
+  readonly routes: readonly KernelRoute[]
   readonly rules: readonly Owned[]
+  /** How many rules the chains have that the elements among `rules` lead to. */
+  readonly ruleCounts: ReadonlyMap<string, number>
 }
 
 /**
@@ -40,9 +43,9 @@ function compareStep(step: Step, observed: Observed): string | undefined {
     case 'address':
       return compareAddress(step, observed[step.place])
     case 'route':
-      return compareRoute(step, observed.container)
+      return compareRoute(step, observed)
     case 'rules':
-      return compareRules(step, observed.rules)
+      return compareRules(step, observed)
     // Made on the way, and nobody's business later: a bridge is checked as its ports' master.
     case 'bridge':
     case 'sysctl':
@@ -98,21 +101,21 @@ function compareAddress(step: AddressStep, site: ObservedSite): string | undefin
   return own.some(isIt) ? undefined : `"${step.name}" has lost the address ${formatCidr(step.cidr)}`
 }
 
-function compareRoute(step: Extract<Step, { kind: 'route' }>, site: ObservedSite): string | undefined {
-  const { route, name } = step
-  const index = find(site, name)?.index
+function compareRoute(
+  { route, name }: Extract<Step, { kind: 'route' }>,
+  { container, routes }: Observed,
+): string | undefined {
+  const index = find(container, name)?.index
   const isIt = (found: KernelRoute): boolean =>
     found.dst.prefix === route.dst.prefix &&
     sameIp(found.dst.ip, route.dst.ip) &&
-    // Without an interface of its own: the kernel has joined IPv6 routes of one destination, their hops are in a list.
-    (found.index === undefined ||
-      (found.index === index &&
-        (route.gw === undefined || (found.gw !== undefined && sameIp(found.gw, route.gw))))) &&
+    found.index === index &&
+    (route.gw === undefined || (found.gw !== undefined && sameIp(found.gw, route.gw))) &&
     found.table === (route.table ?? MAIN_TABLE)
-  return site.routes.some(isIt) ? undefined : `the container has lost the route ${routeText(route)}`
+  return routes.some(isIt) ? undefined : `the container has lost the route ${routeText(route)}`
 }
 
-function compareRules(step: RulesStep, rules: readonly Owned[]): string | undefined {
+function compareRules(step: RulesStep, { rules, ruleCounts }: Observed): string | undefined {
   const own = rules.filter(rule => sameOwner(rule.owner, step.owner))
   if (step.purpose === 'spoof-check') {
     return own.some(rule => rule.kind === 'chain')
@@ -122,5 +125,9 @@ function compareRules(step: RulesStep, rules: readonly Owned[]): string | undefi
   const lost = step.addresses.find(
     ip => !own.some(rule => rule.kind === 'element' && rule.address === formatIp(ip)),
   )
-  return lost === undefined ? undefined : `the masquerade rule of ${formatIp(lost)} is gone`
+  if (lost !== undefined) return `the masquerade rule of ${formatIp(lost)} is gone`
+  const emptied = emptiedOf(chainsBehind(own), ruleCounts)
+  return emptied === undefined
+    ? undefined
+    : `the chain "${emptied.chain}" of table "inet podwire" has lost rules, which any ADD to this network puts back`
 }

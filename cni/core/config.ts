@@ -53,7 +53,7 @@ export function parsePluginConfig(config: NetworkConfig, args: ReadonlyMap<strin
     isDefaultGateway,
     forceAddress: keys.boolean('forceAddress') ?? false,
     ipMasq: keys.boolean('ipMasq') ?? false,
-    mtu: keys.integer('mtu', 0, 65535) || undefined,
+    mtu: readMtu(keys),
     hairpin: keys.boolean('hairpinMode') ?? false,
     promisc: keys.boolean('promiscMode') ?? false,
     vlan: keys.integer('vlan', 0, 4094) || undefined,
@@ -74,7 +74,20 @@ function readMode(mode: string): 'l2' | 'l3' {
   return mode === 'l2' || mode === 'l3' ? mode : refuse(`Cannot use "mode": "${mode}"; it is "l2" or "l3"`)
 }
 
+/** 0 is none, as Go programs write it; what the kernel takes for an Ethernet link starts at the 68 bytes of RFC 791. */
+function readMtu(keys: Reader): number | undefined {
+  const mtu = keys.integer('mtu', 0, 65535) || undefined
+  return mtu === undefined || mtu >= 68
+    ? mtu
+    : refuse(`Cannot use "mtu": ${mtu}; the smallest is 68, with IPv6 addresses 1280`)
+}
+
 function refuseConflicts(config: PluginConfig): void {
+  if (config.vlan !== undefined && config.trunk.length > 0) {
+    refuse(
+      'Cannot use "vlan" and "vlanTrunk" together: a container is in one VLAN, or its port is a trunk; leave one of them out',
+    )
+  }
   if (config.hairpin && config.promisc) {
     refuse(
       'Cannot use "hairpinMode" and "promiscMode" together: packets would arrive twice; leave one of them out',

@@ -3,7 +3,7 @@ import type { IfName } from '../spec/environment.ts'
 import type { Route } from '../spec/result.ts'
 import type { Mac } from './mac.ts'
 import type { VlanRange } from './netlink/port.ts'
-import type { Owner } from './table.ts'
+import type { FilledChain, Owner } from './table.ts'
 
 /** Where a step happens: on the node, or inside the container's network namespace. */
 export type Place = 'host' | 'container'
@@ -92,7 +92,12 @@ export interface RulesStep {
   readonly purpose: 'masquerade' | 'spoof-check'
   readonly owner: Owner
   readonly addresses: readonly Ip[]
-  /** The nft scripts that do it; each is tried when the one before it did not load. The last always fits. */
+  /** Chains of the table that it depends on, with rules that belong to no container. */
+  readonly chains: readonly FilledChain[]
+  /**
+   * The nft scripts that do it; each is tried when the one before it did not load. The last always fits; those before
+   * it fit only when `chains` have their rules.
+   */
   readonly scripts: readonly string[]
 }
 

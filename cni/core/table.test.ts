@@ -3,8 +3,13 @@ import { matchesGolden, readGolden } from '../../test/support/golden.ts'
 import { cidr } from '../../test/support/result.ts'
 import { owner, SCRIPTS } from '../../test/support/rules.ts'
 import {
+  chainsBehind,
   emptiedChains,
+  emptiedOf,
+  type FilledChain,
   masqueradeAgainScript,
+  masqueradeChains,
+  masqueradeScript,
   type Owned,
   parseOwned,
   removalScript,
@@ -13,6 +18,7 @@ import {
 
 /** What test/netns/rules.test.ts left in a kernel and had listed by nft: c1 with both scripts, c2 masqueraded. */
 const LISTED = parseOwned(JSON.parse(readGolden('nft-list.json')))
+const byChain = (a: FilledChain, b: FilledChain) => (a.chain < b.chain ? -1 : 1)
 const C1 = owner('c1')
 const C2 = owner('c2')
 const ofC1 = LISTED.filter(thing => sameOwner(thing.owner, C1))
@@ -35,6 +41,47 @@ t.test(
     t.end()
   },
 )
+
+t.test('masqueradeChains() counts the rules that the script puts into each chain', t => {
+  const addresses = [cidr('10.1.0.5/24'), cidr('fd00::5/64')]
+  const lines = masqueradeScript(C1, addresses).split('\n')
+  t.same(
+    masqueradeChains(addresses),
+    ['postrouting', 'leaving-10.1.0.0/24', 'leaving-fd00__/64'].map(chain => ({
+      chain,
+      rules: lines.filter(line => line.startsWith(`add rule inet podwire ${chain} `)).length,
+    })),
+  )
+  t.end()
+})
+
+t.test('chainsBehind() finds the chains of the elements that are listed, each once', t => {
+  const chains = ['postrouting', 'leaving-10.1.0.0/24', 'leaving-fd00__/64']
+  t.same(new Set(chainsBehind(LISTED).map(({ chain }) => chain)), new Set(chains))
+  t.equal(chainsBehind(LISTED).length, chains.length)
+  t.same(
+    chainsBehind(ofC1).toSorted(byChain),
+    masqueradeChains([cidr('10.1.0.5/24'), cidr('fd00::5/64')]).toSorted(byChain),
+  )
+  t.same(
+    chainsBehind([]).map(({ chain }) => chain),
+    ['postrouting'],
+  )
+  t.end()
+})
+
+t.test('emptiedOf() names the first chain that has fewer rules than it has to have', t => {
+  const chains = masqueradeChains([cidr('10.1.0.5/24')])
+  const [first, second] = chains
+  const counts = (...numbers: number[]) => new Map(chains.map(({ chain }, i) => [chain, numbers[i]!]))
+  t.equal(emptiedOf(chains, counts(2, 2)), undefined)
+  t.equal(emptiedOf(chains, counts(3, 2)), undefined, 'somebody added one')
+  t.equal(emptiedOf(chains, counts(1, 0)), first)
+  t.equal(emptiedOf(chains, counts(2, 1)), second)
+  t.equal(emptiedOf(chains, new Map()), first)
+  t.equal(emptiedOf([], new Map()), undefined)
+  t.end()
+})
 
 t.test('parseOwned() finds in a listing what carries an owner', t => {
   const v4 = { kind: 'element', map: 'masquerade4', chain: 'leaving-10.1.0.0/24' }

@@ -30,19 +30,66 @@ const comment = (owner: Owner): string => `comment "${owner.network} ${owner.vet
 /** A subnet's chain; an nft name takes letters, digits, `_`, `/`, `.`, `-`, so `:` becomes `_`. */
 const leavingChain = (subnet: Cidr): string => `leaving-${formatCidr(subnet).replaceAll(':', '_')}`
 
+/** A chain with all its rules, and no other. */
+const fill = (chain: string, rules: readonly string[]): string[] => [
+  `flush chain ${TABLE} ${chain}`,
+  ...rules.map(rule => `add rule ${TABLE} ${chain} ${rule}`),
+]
+
+const POSTROUTING_RULES = [`ip saddr vmap @${MAPS[4]}`, `ip6 saddr vmap @${MAPS[6]}`]
+
+/** How many rules leavingRules() makes. */
+const LEAVING_RULES = 2
+const leavingRules = (subnet: Cidr): string[] => {
+  const { version, word } = subnet.ip.family
+  return [`${word} daddr { ${formatCidr(subnet)}, ${MULTICAST[version]} } return`, 'masquerade fully-random']
+}
+
 /** Table, maps and hooks, whether or not they are there: every line can be said twice. */
 const SKELETON = [
   `add table ${TABLE}`,
   ...([4, 6] as const).map(v => `add map ${TABLE} ${MAPS[v]} { type ${ADDRESS_TYPES[v]} : verdict; }`),
   `add chain ${TABLE} postrouting { type nat hook postrouting priority srcnat; policy accept; }`,
-  `flush chain ${TABLE} postrouting`,
-  `add rule ${TABLE} postrouting ip saddr vmap @${MAPS[4]}`,
-  `add rule ${TABLE} postrouting ip6 saddr vmap @${MAPS[6]}`,
+  ...fill('postrouting', POSTROUTING_RULES),
 ]
+
+/** A chain, and how many rules it has to have. */
+export interface FilledChain {
+  readonly chain: string
+  readonly rules: number
+}
+
+/** The chains that every packet from these addresses passes; their rules are nobody's own, so they carry no owner. */
+export const masqueradeChains = (addresses: readonly Cidr[]): FilledChain[] =>
+  filled(addresses.map(address => leavingChain(networkOf(address))))
+
+/**
+ * The same of elements in the table. CHECK cannot ask by address: in a result of mode `l3` none tells its subnet.
+ */
+export const chainsBehind = (owned: readonly Owned[]): FilledChain[] => filled(targetsOf(owned))
+
+const filled = (leaving: readonly string[]): FilledChain[] => [
+  { chain: 'postrouting', rules: POSTROUTING_RULES.length },
+  ...[...new Set(leaving)].map(chain => ({ chain, rules: LEAVING_RULES })),
+]
+
+/** The chains that elements lead to. */
+const targetsOf = (owned: readonly Owned[]): string[] =>
+  owned.flatMap(thing => (thing.kind === 'element' && thing.chain !== '' ? [thing.chain] : []))
+
+/**
+ * The first of these chains that has lost rules, as after `nft flush chain`. `counts` says how many each chain has
+ * now: counting shows what a flush or a removal does, and costs the same whatever else is in the table.
+ */
+export const emptiedOf = (
+  chains: readonly FilledChain[],
+  counts: ReadonlyMap<string, number>,
+): FilledChain | undefined => chains.find(({ chain, rules }) => (counts.get(chain) ?? 0) < rules)
 
 /**
  * Masquerades these addresses when table and chains are there: nothing is deleted, which would cost the kernel a
- * grace period (12 ms, measured). It fails when they are not, or when an address has a former owner.
+ * grace period (12 ms, measured). It fails when they are not, or when an address has a former owner; whether the chains
+ * still have their rules it cannot tell.
  */
 export function masqueradeAgainScript(owner: Owner, addresses: readonly Cidr[]): string {
   return script(addresses.map(address => `create ${elementOf(owner, address)}`))
@@ -54,17 +101,14 @@ export function masqueradeScript(owner: Owner, addresses: readonly Cidr[]): stri
 }
 
 function masquerade(owner: Owner, address: Cidr): string[] {
-  const { version, word } = address.ip.family
   const subnet = networkOf(address)
   const chain = leavingChain(subnet)
   return [
     `add chain ${TABLE} ${chain}`,
-    `flush chain ${TABLE} ${chain}`,
-    `add rule ${TABLE} ${chain} ${word} daddr { ${formatCidr(subnet)}, ${MULTICAST[version]} } return`,
-    `add rule ${TABLE} ${chain} masquerade fully-random`,
+    ...fill(chain, leavingRules(subnet)),
     // Thrice, because adding an element that is there changes nothing, not even a former owner's comment.
     `add ${elementOf(owner, address)}`,
-    `delete element ${TABLE} ${MAPS[version]} { ${formatIp(address.ip)} }`,
+    `delete element ${TABLE} ${MAPS[address.ip.family.version]} { ${formatIp(address.ip)} }`,
     `add ${elementOf(owner, address)}`,
   ]
 }
@@ -113,10 +157,8 @@ export function removalScript(owned: readonly Owned[], chains: readonly string[]
 
 /** The subnets' chains that no address leads to once `chosen` is gone from `all`. */
 export function emptiedChains(all: readonly Owned[], chosen: readonly Owned[]): string[] {
-  const targets = (owned: readonly Owned[]): string[] =>
-    owned.flatMap(thing => (thing.kind === 'element' && thing.chain !== '' ? [thing.chain] : []))
-  const used = new Set(targets(all.filter(thing => !chosen.includes(thing))))
-  return [...new Set(targets(chosen))].filter(chain => !used.has(chain))
+  const used = new Set(targetsOf(all.filter(thing => !chosen.includes(thing))))
+  return [...new Set(targetsOf(chosen))].filter(chain => !used.has(chain))
 }
 
 /** What `nft -j list table inet podwire` shows of ours. Things without our comment are somebody else's. */

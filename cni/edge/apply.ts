@@ -4,6 +4,7 @@ import { addRoute, MAIN_TABLE, SCOPE } from '../core/netlink/route.ts'
 import { addVeth, delLink, setLink } from '../core/netlink/link.ts'
 import { changeVlan, setPort } from '../core/netlink/port.ts'
 import type { RulesStep, Step, VethStep } from '../core/step.ts'
+import { emptiedOf } from '../core/table.ts'
 import { CniError, messageOf } from '../spec/error.ts'
 import type { Call } from '../spec/plugin.ts'
 import type { World } from '../spec/world.ts'
@@ -11,7 +12,7 @@ import { putAddress, settle } from './apply-address.ts'
 import { makeBridge } from './apply-bridge.ts'
 import { forward } from './apply-port.ts'
 import { NetlinkError } from './netlink.ts'
-import { loadRules, removeRulesAt, removeRulesOf } from './nft.ts'
+import { countRules, loadRules, removeRulesAt, removeRulesOf } from './nft.ts'
 import { type Sites, siteOf } from './site.ts'
 import { writeSysctl } from './sysctl.ts'
 
@@ -112,9 +113,18 @@ export function kernelRoute({ route, onLink }: Extract<Step, { kind: 'route' }>,
 
 async function loadStep(step: RulesStep, { world }: Call): Promise<Undo> {
   const [last, ...earlier] = step.scripts.toReversed()
-  const isLoaded = await loadFirst(world, earlier.toReversed())
+  const isLoaded = areFilled(step) && (await loadFirst(world, earlier.toReversed()))
   if (!isLoaded && last !== undefined) await loadAnyway(step, world, last)
   return () => removeRulesOf(world, step.owner)
+}
+
+/** Whether the step's chains have their rules; where they cannot be counted, the last script says better what is wrong. */
+function areFilled({ chains }: RulesStep): boolean {
+  try {
+    return emptiedOf(chains, countRules(chains)) === undefined
+  } catch {
+    return false
+  }
 }
 
 /** Loads the first script that fits; false when none does. */

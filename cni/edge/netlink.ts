@@ -20,6 +20,9 @@ const SO_RCVTIMEO = 20
 const SOL_NETLINK = 270
 const OPTIONS = { capAck: 10, extAck: 11, strictCheck: 12 } as const
 
+/** What a socket is about: links, addresses and routes, or rules. */
+export const PROTOCOL = { route: 0, netfilter: 12 } as const
+
 const TIMEOUT_SECONDS = 10n
 /** The kernel sends dumps in datagrams of at most 32 KiB (net/netlink/af_netlink.c), but never more than the buffer. */
 const BUFFER_BYTES = 64 * 1024
@@ -41,7 +44,7 @@ export const isErrno = (thrown: unknown, ...names: string[]): boolean =>
   thrown instanceof NetlinkError && names.includes(thrown.errno)
 
 /**
- * A route netlink socket of the network namespace it was opened in, whichever namespace the thread is in later.
+ * A netlink socket of the network namespace it was opened in, whichever namespace the thread is in later.
  * Calls are synchronous: the kernel carries a request out before `send` returns, so there is nothing to wait for.
  */
 export class Netlink implements Disposable {
@@ -49,8 +52,8 @@ export class Netlink implements Disposable {
   readonly #buffer = Buffer.alloc(BUFFER_BYTES)
   #sequence = 0
 
-  constructor() {
-    this.#fd = libc().socket(AF_NETLINK, SOCK_RAW_CLOEXEC, 0)
+  constructor(protocol: number = PROTOCOL.route) {
+    this.#fd = libc().socket(AF_NETLINK, SOCK_RAW_CLOEXEC, protocol)
     if (this.#fd < 0) throw new CniError('netlink', `Cannot open a netlink socket: ${errnoName(errno())}`)
     const one = Buffer.from(Uint32Array.of(1).buffer)
     // Old kernels refuse some of these; then errors carry less text and dumps are filtered here.

@@ -1,9 +1,19 @@
 import { existsSync } from 'node:fs'
 import { formatIp, type Ip } from '../../ipam/core/ip.ts'
-import { parseOwned, type Owned, type Owner, removalScript, sameOwner, emptiedChains } from '../core/table.ts'
+import { dumpRules } from '../core/netlink/rule.ts'
+import {
+  parseOwned,
+  type FilledChain,
+  type Owned,
+  type Owner,
+  removalScript,
+  sameOwner,
+  emptiedChains,
+} from '../core/table.ts'
 import { CniError } from '../spec/error.ts'
 import type { World } from '../spec/world.ts'
 import type { Outcome } from './execute.ts'
+import { Netlink, PROTOCOL } from './netlink.ts'
 
 const SYSTEM_FOLDERS = ['/usr/sbin', '/sbin', '/usr/local/sbin', '/usr/bin']
 
@@ -39,6 +49,13 @@ export async function listTable(world: Executing): Promise<unknown> {
     'nft',
     `Cannot list table "inet podwire": ${outcome.stderr.trim()}; the plugin needs CAP_NET_ADMIN`,
   )
+}
+
+/** How many rules each of these chains of our table has; asked of the kernel itself, which takes 0.1 ms. */
+export function countRules(chains: readonly FilledChain[]): ReadonlyMap<string, number> {
+  if (chains.length === 0) return new Map()
+  using netlink = new Netlink(PROTOCOL.netfilter)
+  return new Map(chains.map(({ chain }) => [chain, netlink.dump(dumpRules('podwire', chain)).length]))
 }
 
 /** Removes what is chosen from the table, and the subnets' chains that no address leads to any more. */
@@ -99,5 +116,8 @@ async function nft(world: Executing, args: readonly string[], input: string): Pr
   const { execute } = await import('./execute.ts')
   const outcome = await execute(path, args, input, { LC_ALL: 'C' }, LIMIT_MS)
   if (outcome.code !== null) return outcome
-  throw new CniError('nft', `Cannot run ${path}: it was killed, at the latest after ${LIMIT_MS} ms; try again`)
+  throw new CniError(
+    'nft',
+    `Cannot run ${path}: it was killed, at the latest after ${LIMIT_MS} ms; try again`,
+  )
 }

@@ -3,13 +3,14 @@ import { gatewayInterface } from '../core/plan/bridge.ts'
 import type { PluginConfig } from '../core/config.ts'
 import type { Observed, ObservedSite } from '../core/compare.ts'
 import type { Node } from '../core/plan/wish.ts'
-import { MAIN_TABLE } from '../core/netlink/route.ts'
-import { getLinkByIndex, type Link, parseLink } from '../core/netlink/link.ts'
+import { chainsBehind } from '../core/table.ts'
+import type { Link } from '../core/netlink/link.ts'
 import { IFF } from '../core/netlink/link-header.ts'
 import { CniError } from '../spec/error.ts'
 import type { Call } from '../spec/plugin.ts'
 import { refuseOther } from './apply-bridge.ts'
-import { listOwned } from './nft.ts'
+import { defaultRoute } from './default-route.ts'
+import { countRules, listOwned } from './nft.ts'
 import type { Site, Sites } from './site.ts'
 
 /** Ethernet's MTU, for a node without a default route. */
@@ -25,7 +26,7 @@ export function observeNode(host: Site, config: PluginConfig): Node {
     hasBridge: bridge !== undefined && (bridge.flags & IFF.up) !== 0,
     hasVlanInterface:
       config.isGateway && config.vlan !== undefined && host.link(gatewayInterface(config)) !== undefined,
-    mtu: config.mtu ?? defaultRouteMtu(host) ?? ETHERNET_MTU,
+    mtu: config.mtu ?? defaultRoute(host)?.mtu ?? ETHERNET_MTU,
   }
 }
 
@@ -38,35 +39,24 @@ function refuseUnfiltered(bridge: Link | undefined, { vlan, trunk }: PluginConfi
   )
 }
 
-/** The MTU of the interface that the node's default route leaves through. */
-function defaultRouteMtu(host: Site): number | undefined {
-  for (const family of FAMILIES) {
-    const route = host.routes(family).find(({ dst, table }) => dst.prefix === 0 && table === MAIN_TABLE)
-    const reply = route?.index === undefined ? undefined : host.netlink.request(getLinkByIndex(route.index))
-    if (reply !== undefined) return parseLink(reply.body).mtu
-  }
-  return undefined
-}
-
-/** The kernel as CHECK compares it: the named links, and what is on them. */
+/** The kernel as CHECK compares it: the named links, what is on them, and the table. */
 export async function observe(
-  sites: Sites,
+  { host, container }: Sites,
   call: Call,
   names: { host: string[]; container: string[] },
   withRules: boolean,
 ): Promise<Observed> {
+  const rules = withRules ? await listOwned(call.world) : []
   return {
-    host: observeSite(sites.host, names.host),
-    container: observeSite(sites.container, names.container),
-    rules: withRules ? await listOwned(call.world) : [],
+    host: observeSite(host, names.host),
+    container: observeSite(container, names.container),
+    routes: FAMILIES.flatMap(family => container.routes(family)),
+    rules,
+    ruleCounts: countRules(rules.length > 0 ? chainsBehind(rules) : []),
   }
 }
 
 function observeSite(site: Site, names: readonly string[]): ObservedSite {
   const links = names.flatMap(name => site.link(name) ?? [])
-  return {
-    links,
-    addresses: links.flatMap(link => site.addresses(link.name)),
-    routes: FAMILIES.flatMap(family => site.routes(family)),
-  }
+  return { links, addresses: links.flatMap(link => site.addresses(link.name)) }
 }

@@ -1,10 +1,10 @@
 import { dumpAddresses, type InterfaceAddress, parseAddress } from '../core/netlink/address.ts'
 import { dumpLinks, getLink, type Link, parseLink } from '../core/netlink/link.ts'
-import { dumpRoutes, type KernelRoute, parseRoute } from '../core/netlink/route.ts'
+import { dumpRoutes, getRoute, type KernelRoute, parseRoute } from '../core/netlink/route.ts'
 import type { Place } from '../core/step.ts'
-import type { Family } from '../../ipam/core/ip.ts'
+import type { Family, Ip } from '../../ipam/core/ip.ts'
 import { CniError } from '../spec/error.ts'
-import { isErrno, Netlink } from './netlink.ts'
+import { isErrno, Netlink, NetlinkError } from './netlink.ts'
 import type { Netns } from './netns.ts'
 
 /** One namespace, as netlink shows it. */
@@ -49,9 +49,25 @@ export class Site implements Disposable {
     return all.filter(address => address?.index === index) as InterfaceAddress[]
   }
 
-  /** `ip route show table all` of a family, unicast only. */
+  /** `ip route show table all` of a family, unicast only; a route of several hops is one for each. */
   routes(family: Family): KernelRoute[] {
-    return this.netlink.dump(dumpRoutes(family)).flatMap(reply => parseRoute(reply.body) ?? [])
+    return this.netlink.dump(dumpRoutes(family)).flatMap(reply => parseRoute(reply.body))
+  }
+
+  /**
+   * `ip route get fibmatch IP`: the hops of the route to an address; none when it is no unicast route (a blackhole),
+   * undefined when no route leads there.
+   */
+  routesTo(ip: Ip): KernelRoute[] | undefined {
+    try {
+      const reply = this.netlink.request(getRoute(ip))
+      return reply === undefined ? [] : parseRoute(reply.body)
+    } catch (error) {
+      if (isErrno(error, 'ENETUNREACH')) return undefined
+      // Each kind of route that drops has an errno of its own.
+      if (error instanceof NetlinkError) return []
+      throw error
+    }
   }
 
   [Symbol.dispose](): void {

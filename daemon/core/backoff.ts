@@ -1,5 +1,6 @@
 const FIRST_MS = 1_000
 const LONGEST_MS = 30_000
+const LONGEST_ASKED_MS = 120_000
 
 /** How long to wait after so many failures in a row: a second, then twice as long each time, at most half a minute. */
 export const retryMs = (failures: number): number =>
@@ -11,3 +12,7 @@ export const retryMs = (failures: number): number =>
  */
 export const spreadRetryMs = (failures: number, random: number): number =>
   retryMs(failures) * (1 - random / 2)
+
+/** A server may ask to be left alone; not for ever, and not for less than is decent. All in milliseconds. */
+export const heedMs = (waitMs: number, askedMs: number | undefined): number =>
+  Math.max(waitMs, Math.min(askedMs ?? 0, LONGEST_ASKED_MS))

@@ -56,16 +56,16 @@ t.test('A reader finds the old text or the new one, never a part or none', async
   const { path } = stage(t)
   const texts = ['a', 'b'].map(letter => letter.repeat(100_000))
   await writeWatched(path, texts[0]!)
-  let isOver = false
+  const over = new AbortController()
   const seen = new Set<string>()
   const reading = (async () => {
-    while (!isOver) {
+    while (!over.signal.aborted) {
       seen.add(readFileSync(path, 'utf8'))
       await new Promise(setImmediate)
     }
   })()
   for (let i = 1; i <= 50; i += 1) await writeWatched(path, texts[i % 2]!)
-  isOver = true
+  over.abort()
   await reading
   t.same([...seen].sort(), texts)
 })

@@ -10,16 +10,16 @@ export interface Api {
   get(path: string, query: Query, signal: AbortSignal): Promise<unknown>
   /**
    * GETs a document that comes line by line, as a watch does; the server has agreed when this returns. Throws
-   * {@link ApiError}, also when nothing comes for {@link SILENCE_MS}: API servers send a bookmark every minute.
+   * {@link ApiError}, also when nothing comes for `silenceMs` milliseconds.
    */
-  lines(path: string, query: Query, signal: AbortSignal): Promise<AsyncIterable<string>>
+  lines(path: string, query: Query, silenceMs: number, signal: AbortSignal): Promise<AsyncIterable<string>>
 }
 
 export type Query = Readonly<Record<string, string>>
 
-/** The API server refused, or could not be reached. */
+/** The API server refused, could not be reached, or broke off. */
 export class ApiError extends Error {
-  /** The HTTP status; undefined when there was no answer. */
+  /** The HTTP status; undefined when there was no answer. An answer that broke off, or makes no sense, has its own. */
   readonly status: number | undefined
   /** How long the server asks to be left alone, in milliseconds. */
   readonly retryAfterMs: number | undefined
@@ -31,49 +31,80 @@ export class ApiError extends Error {
   }
 }
 
-/** How long a connection may be silent. */
-const SILENCE_MS = 150_000
+/** How long the API server may take to answer, and then to say the next bit of a document. */
+const ANSWER_MS = 30_000
 /** After that long without a word the kernel asks the other end whether it is still there, ten times in ten seconds. */
 const KEEP_ALIVE_MS = 30_000
 /** Far more than any object: etcd takes none over 1.5 MiB. */
 const MAX_LINE = 16 * 1024 * 1024
 const MAX_DOCUMENT = 256 * 1024 * 1024
+const MAX_REFUSAL = 64 * 1024
 
-const ADVICE: Readonly<Record<number, string>> = {
+const CLOCK = 'see whether the clock of this node is right'
+const AUTHORITY = 'see whether it is the one that the given certificate authority belongs to'
+
+/** What to do, by HTTP status or by the code of an error of TLS. */
+const ADVICE: Readonly<Record<string | number, string>> = {
   401: 'see whether the ServiceAccount "podwire" and its token are there',
   403: 'see whether the ClusterRole "podwire" and its binding are there',
   429: 'the API server is busy',
+  CERT_NOT_YET_VALID: CLOCK,
+  CERT_HAS_EXPIRED: CLOCK,
+  DEPTH_ZERO_SELF_SIGNED_CERT: AUTHORITY,
+  SELF_SIGNED_CERT_IN_CHAIN: AUTHORITY,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: AUTHORITY,
 }
+
+const advised = (text: string, key: string | number): string =>
+  ADVICE[key] === undefined ? text : `${text}; ${ADVICE[key]}`
 
 /**
  * Opens the way to the API server: by a kubeconfig file or, without one, as a pod does. Credentials are read for each
- * request, because tokens and certificates are renewed while the daemon runs.
+ * request, because tokens and certificates are renewed while the daemon runs. `answerMs`: {@link ANSWER_MS}.
  */
-export function openApi(kubeconfig: string | undefined): Api {
+export function openApi(kubeconfig: string | undefined, answerMs = ANSWER_MS): Api {
+  const request = async (path: string, query: Query, signal: AbortSignal): Promise<IncomingMessage> => {
+    const { url, options } = await address(kubeconfig, path, query)
+    const response = await send(url, { ...options, signal, timeout: answerMs })
+    if (response.statusCode === 200) return response
+    throw await refusal(url, response)
+  }
   return {
-    get: async (path, query, signal) => {
-      const chunks: string[] = []
-      let length = 0
-      for await (const chunk of textOf(await request(kubeconfig, path, query, signal))) {
-        chunks.push(chunk)
-        length += chunk.length
-        if (length > MAX_DOCUMENT) throw new ApiError(`Cannot read ${path}: the answer does not end`)
-      }
-      return JSON.parse(chunks.join(''))
+    get: async (path, query, signal) => documentOf(path, await request(path, query, signal)),
+    lines: async (path, query, silenceMs, signal) => {
+      const response = await request(path, query, signal)
+      response.socket.setTimeout(silenceMs)
+      return linesOf(path, response)
     },
-    lines: async (path, query, signal) => linesOf(path, await request(kubeconfig, path, query, signal)),
+  }
+}
+
+async function documentOf(path: string, response: IncomingMessage): Promise<unknown> {
+  const chunks: string[] = []
+  let length = 0
+  for await (const chunk of textOf(response)) {
+    chunks.push(chunk)
+    length += chunk.length
+    if (length > MAX_DOCUMENT) throw new ApiError(`Cannot read ${path}: the answer does not end`, 200)
+  }
+  try {
+    return JSON.parse(chunks.join(''))
+  } catch (error) {
+    throw new ApiError(`Cannot read ${path}: the API server answered with no JSON: ${messageOf(error)}`, 200)
   }
 }
 
 async function* linesOf(path: string, response: IncomingMessage): AsyncIterable<string> {
   let rest = ''
   for await (const chunk of textOf(response)) {
-    const lines = (rest + chunk).split('\n')
+    rest += chunk
+    if (rest.length > MAX_LINE) throw new ApiError(`Cannot read ${path}: a line does not end`, 200)
+    if (!chunk.includes('\n')) continue
+    const lines = rest.split('\n')
     rest = lines.pop() ?? ''
-    if (rest.length > MAX_LINE) throw new ApiError(`Cannot read ${path}: a line does not end`)
     yield* lines
   }
-  if (rest !== '') throw new ApiError(`Cannot read ${path}: the connection broke in the middle of a line`)
+  if (rest !== '') throw new ApiError(`Cannot read ${path}: the answer ended in the middle of a line`, 200)
 }
 
 async function* textOf(response: IncomingMessage): AsyncIterable<string> {
@@ -81,59 +112,72 @@ async function* textOf(response: IncomingMessage): AsyncIterable<string> {
   try {
     for await (const chunk of response) yield decoder.write(chunk as Buffer)
   } catch (error) {
-    throw new ApiError(`The connection to the API server broke: ${messageOf(error)}`)
+    throw new ApiError(`The connection to the API server broke: ${messageOf(error)}`, response.statusCode)
   }
-}
-
-async function request(
-  kubeconfig: string | undefined,
-  path: string,
-  query: Query,
-  signal: AbortSignal,
-): Promise<IncomingMessage> {
-  const { url, options } = await address(kubeconfig, path, query)
-  const response = await send(url, { ...options, signal, timeout: SILENCE_MS })
-  if (response.statusCode === 200) return response
-  throw await refusal(url, response)
 }
 
 /** Where a request goes, with the credentials for it. */
 async function address(kubeconfig: string | undefined, path: string, query: Query) {
+  try {
+    const config = load(kubeconfig)
+    const server = config.getCurrentCluster()?.server
+    if (server === undefined) throw new Error(`${kubeconfig} names no cluster in its current context`)
+    const url = new URL(server.replace(/\/$/, '') + path)
+    for (const [key, value] of Object.entries(query)) url.searchParams.set(key, value)
+    const options: RequestOptions = { headers: { Accept: 'application/json', 'User-Agent': 'podwired' } }
+    await config.applyToHTTPSOptions(options)
+    return { url, options }
+  } catch (error) {
+    throw new ApiError(`Cannot find the way to the API server: ${messageOf(error)}`)
+  }
+}
+
+function load(kubeconfig: string | undefined): KubeConfig {
   const config = new KubeConfig()
   if (kubeconfig !== undefined) config.loadFromFile(kubeconfig)
   else if (process.env['KUBERNETES_SERVICE_HOST']) config.loadFromCluster()
-  else throw new ApiError('Cannot find the API server: this is no pod; give --kubeconfig=FILE')
-  const server = config.getCurrentCluster()?.server
-  if (server === undefined)
-    throw new ApiError(`Cannot find the API server: ${kubeconfig} names no cluster in its current context`)
-  const url = new URL(server.replace(/\/$/, '') + path)
-  for (const [key, value] of Object.entries(query)) url.searchParams.set(key, value)
-  const options: RequestOptions = { headers: { Accept: 'application/json', 'User-Agent': 'podwired' } }
-  await config.applyToHTTPSOptions(options)
-  return { url, options }
+  else throw new Error('this is no pod; give --kubeconfig=FILE')
+  return config
 }
 
 function send(url: URL, options: RequestOptions): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const get = url.protocol === 'https:' ? getSecure : getPlain
-    const sent = get(url, options, resolve)
+    let response: IncomingMessage | undefined
+    const sent = get(url, options, answer => resolve((response = answer)))
     sent.on('socket', socket => socket.setKeepAlive(true, KEEP_ALIVE_MS))
-    sent.on('timeout', () => sent.destroy(new Error(`nothing came for ${SILENCE_MS / 1000} s`)))
-    sent.on('error', error =>
-      reject(new ApiError(`Cannot reach the API server at ${url.origin}: ${messageOf(error)}`)),
-    )
+    sent.on('timeout', () => {
+      const seconds = (response?.socket.timeout ?? options.timeout ?? 0) / 1000
+      ;(response ?? sent).destroy(new Error(`nothing came for ${seconds} s`))
+    })
+    sent.on('error', error => reject(unreachable(url, error)))
   })
+}
+
+/**
+ * What kept a request from its answer. Of a name whose addresses all failed Node.js says nothing but a code, and of a
+ * certificate it gives advice that is none for a user of this program.
+ */
+function unreachable({ origin }: URL, error: NodeJS.ErrnoException): ApiError {
+  const { message, code = '' } = error
+  const problem = ADVICE[code] === undefined ? message || code : message.split(';')[0]
+  return new ApiError(advised(`Cannot reach the API server at ${origin}: ${problem}`, code))
 }
 
 /** What a server said that did not do as asked. */
 async function refusal(url: URL, response: IncomingMessage): Promise<ApiError> {
   const status = response.statusCode ?? 0
   let text = ''
-  for await (const chunk of textOf(response)) if (text.length < 4096) text += chunk
-  const advice = ADVICE[status]
+  for await (const chunk of textOf(response)) {
+    text += chunk
+    if (text.length > MAX_REFUSAL) break
+  }
   const seconds = Number(response.headers['retry-after'])
   return new ApiError(
-    `Cannot get ${url.pathname} from ${url.origin}: it answered ${status}: ${messageIn(text)}${advice === undefined ? '' : `; ${advice}`}`,
+    advised(
+      `Cannot get ${url.pathname} from ${url.origin}: it answered ${status}: ${messageIn(text)}`,
+      status,
+    ),
     status,
     seconds > 0 ? seconds * 1000 : undefined,
   )
@@ -141,9 +185,11 @@ async function refusal(url: URL, response: IncomingMessage): Promise<ApiError> {
 
 /** The message of a Status object, or the first line of whatever it is. */
 function messageIn(text: string): string {
+  const line = text.split('\n')[0]?.slice(0, 200) ?? ''
   try {
-    return String((JSON.parse(text) as { message?: unknown }).message)
+    const { message } = JSON.parse(text) as { readonly message?: unknown }
+    return typeof message === 'string' ? message : line
   } catch {
-    return text.split('\n')[0]?.slice(0, 200) ?? ''
+    return line
   }
 }

@@ -59,6 +59,20 @@ const DAMAGES: Record<string, Damage> = {
     pod => `nft delete chain inet podwire spoof-${hostVeth(pod)}`,
     /spoof check of "veth/,
   ),
+  'no packet comes to the masquerade': host(
+    () => 'nft flush chain inet podwire postrouting',
+    /chain "postrouting" of table "inet podwire" has lost rules/,
+  ),
+  'a subnet is not masqueraded': host(
+    () => 'nft flush chain inet podwire leaving-fd00_1__/64',
+    /chain "leaving-fd00_1__\/64" of table "inet podwire" has lost rules/,
+  ),
+  'one of the rules of a subnet is gone': host(
+    () =>
+      "nft delete rule inet podwire leaving-10.1.0.0/24 handle $(nft -a list chain inet podwire leaving-10.1.0.0/24 | sed -n 's/.* return # handle //p')",
+    /chain "leaving-10\.1\.0\.0\/24" of table "inet podwire" has lost rules/,
+  ),
+  'all chains are empty': host(() => 'nft flush table inet podwire', /spoof check|has lost rules/),
   'all rules are gone': host(() => 'nft delete table inet podwire', /rule|spoof check/),
 }
 

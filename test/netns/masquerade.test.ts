@@ -69,6 +69,34 @@ t.test('DEL ends the masquerade of its own address only', async t => {
   for (const address of other.addresses) t.ok(rules.includes(`${address} comment`), `${address} stays`)
 })
 
+for (const [mode, what] of [
+  ['l2', 'chain inet podwire postrouting'],
+  ['l2', 'chain inet podwire leaving-10.1.0.0/24'],
+  ['l3', 'chain inet podwire leaving-fd00_1__/64'],
+  ['l3', 'table inet podwire'],
+]) {
+  t.test(`${mode}: the next ADD puts right what \`nft flush ${what}\` took from all containers`, async t => {
+    const lab = new Lab(t)
+    const name = await outside(lab)
+    const config = lab.config({ mode, ipMasq: true }, DUAL)
+    const pod = await lab.attach(config)
+    const checks = () => lab.call('CHECK', { ...config, prevResult: pod.result }, pod)
+    const rules = () => lab.inside(lab.host, 'nft', 'list', 'table', 'inet', 'podwire')
+    const before = await rules()
+    await lab.inside(lab.host, 'sh', '-c', `nft flush ${what}`)
+    t.match(await checks(), { code: 1, json: { code: 114, msg: /has lost rules, which any ADD/ } })
+    const other = await lab.attach(config)
+    t.match(await checks(), { code: 0, stdout: /^$/ })
+    for (const { word, node, outside } of FAMILIES) {
+      const fromNode = await lab.count(name, 'input', `${word} saddr ${node}`)
+      t.ok(await lab.pings(pod.netns, outside), `${outside} answers`)
+      t.ok((await fromNode()) > 0, 'the outside sees the node')
+    }
+    await lab.call('DEL', config, other)
+    t.equal(await rules(), before)
+  })
+}
+
 t.test('the masquerade touches no table but its own', async t => {
   const lab = new Lab(t)
   const script = 'add table ip nat; add chain ip nat mine; add rule ip nat mine counter comment "mine"'

@@ -51,6 +51,22 @@ const REFUSALS: Record<string, Refusal> = {
     config: { bridge: 'own0' },
     ipam: { ranges: [[{ subnet: '10.3.0.0/24' }], [{ subnet: 'fd00:3::/64' }]], ...unreachable },
   },
+  'an MTU that no link can have': {
+    code: 7,
+    msg: /"mtu": 67; the smallest is 68/,
+    config: { mtu: 67, bridge: 'own0' },
+  },
+  'an MTU that IPv6 cannot have': {
+    code: 7,
+    msg: /fd00:3::\d\/64: IPv6 needs an MTU of 1280 bytes, and "mtu" is 1279/,
+    config: { mtu: 1279, bridge: 'own0' },
+    ipam: { ranges: [[{ subnet: '10.3.0.0/24' }], [{ subnet: 'fd00:3::/64' }]] },
+  },
+  'an access VLAN on a trunk': {
+    code: 7,
+    msg: /"vlan" and "vlanTrunk" together/,
+    config: { vlan: 5, vlanTrunk: [{ id: 6 }], bridge: 'own0' },
+  },
   'a bridge of another subnet': {
     code: 106,
     msg: /already has an IP address different from 10\.2\.0\.1\/24.*forceAddress/,

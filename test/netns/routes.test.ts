@@ -62,6 +62,17 @@ t.test('two routes to one network stand beside each other', async t => {
   ])
 })
 
+t.test('CHECK wants each of several IPv6 routes to one network, of which the kernel makes one', async t => {
+  const lab = new Lab(t)
+  const routes = ['fd00:1::1', 'fd00:1::9'].map(gw => ({ dst: 'fd00:9::/48', gw }))
+  const config = lab.config({}, { ranges: DUAL, routes })
+  const pod = await lab.attach(config)
+  const checks = () => lab.call('CHECK', { ...config, prevResult: pod.result }, pod)
+  t.match(await checks(), { code: 0, stdout: /^$/ })
+  await lab.inside(pod.netns, 'ip', '-6', 'route', 'del', 'fd00:9::/48', 'via', 'fd00:1::9')
+  t.match(await checks(), { code: 1, json: { code: 114, msg: /lost the route fd00:9::\/48 via fd00:1::9/ } })
+})
+
 const infoOf = async (lab: Lab, netns: string): Promise<Record<string, unknown>[]> => {
   const [eth0] = await lab.ip(netns, '-6', 'address', 'show', 'dev', 'eth0', 'scope', 'global')
   return eth0.addr_info

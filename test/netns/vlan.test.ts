@@ -10,7 +10,6 @@ const CASES: { keys: Config; ids: number[] }[] = [
   { keys: { vlan: 100 }, ids: [1, 100] },
   { keys: { vlan: 100, preserveDefaultVlan: false }, ids: [100] },
   { keys: { vlanTrunk: [{ id: 30 }, { minID: 40, maxID: 42 }] }, ids: [1, 30, 40, 41, 42] },
-  { keys: { vlan: 7, vlanTrunk: [{ id: 30 }], preserveDefaultVlan: false }, ids: [7, 30] },
 ]
 
 const filters = await canFilter()

@@ -1,6 +1,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer as createSecureServer, Server as SecureServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import type { Certificate } from './certificate.ts'
 
 /** What a request asks for. */
 export interface Asked {
@@ -19,28 +21,43 @@ interface Teardown {
 /** An API server of a test's own: real HTTP on loopback, answering as the test says, request by request. */
 export class FakeApi {
   readonly kubeconfig: string
+  readonly port: number
   readonly asked: Asked[] = []
   /** The answers to come, first one first; the last one stays. */
   readonly answers: Answering[]
 
-  private constructor(kubeconfig: string, answers: Answering[]) {
+  private constructor(kubeconfig: string, port: number, answers: Answering[]) {
     this.kubeconfig = kubeconfig
+    this.port = port
     this.answers = answers
   }
 
-  static async start(t: Teardown, ...answers: Answering[]): Promise<FakeApi> {
-    const folder = mkdtempSync('/tmp/podwire-api-')
-    const api = new FakeApi(`${folder}/kubeconfig`, answers)
-    const server = createServer((request, response) => {
-      const { pathname: path, searchParams: query } = new URL(request.url ?? '', 'http://api')
-      const asked = { path, query, headers: request.headers }
-      api.asked.push(asked)
-      const answering = api.answers.length > 1 ? api.answers.shift() : api.answers[0]
-      answering?.(asked, response)
-    })
+  /** A server without TLS. */
+  static start(t: Teardown, ...answers: Answering[]): Promise<FakeApi> {
+    return FakeApi.#start(t, createServer(), 'insecure-skip-tls-verify: true', answers)
+  }
+
+  /** One that shows a certificate; its kubeconfig trusts `authority`. */
+  static startSecure(
+    t: Teardown,
+    certificate: Certificate,
+    authority: string,
+    ...answers: Answering[]
+  ): Promise<FakeApi> {
+    const trust = `certificate-authority-data: ${Buffer.from(authority).toString('base64')}`
+    return FakeApi.#start(t, createSecureServer(certificate), trust, answers)
+  }
+
+  static async #start(t: Teardown, server: Server | SecureServer, trust: string, answers: Answering[]) {
+    const scheme = server instanceof SecureServer ? 'https' : 'http'
     await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
     const { port } = server.address() as AddressInfo
-    writeFileSync(api.kubeconfig, kubeconfig(`http://127.0.0.1:${port}`))
+    const folder = mkdtempSync('/tmp/podwire-api-')
+    const api = new FakeApi(`${folder}/kubeconfig`, port, answers)
+    writeFileSync(api.kubeconfig, kubeconfig(`${scheme}://127.0.0.1:${port}`, trust))
+    server.on('request', (request: IncomingMessage, response: ServerResponse) =>
+      api.#answer(request, response),
+    )
     t.teardown(async () => {
       server.closeAllConnections()
       await new Promise(resolve => server.close(resolve))
@@ -48,10 +65,18 @@ export class FakeApi {
     })
     return api
   }
+
+  #answer(request: IncomingMessage, response: ServerResponse): void {
+    const { pathname: path, searchParams: query } = new URL(request.url ?? '', 'http://api')
+    const asked = { path, query, headers: request.headers }
+    this.asked.push(asked)
+    const answering = this.answers.length > 1 ? this.answers.shift() : this.answers[0]
+    answering?.(asked, response)
+  }
 }
 
-const kubeconfig = (server: string): string => `
-clusters: [{name: c, cluster: {server: "${server}", insecure-skip-tls-verify: true}}]
+const kubeconfig = (server: string, trust: string): string => `
+clusters: [{name: c, cluster: {server: "${server}", ${trust}}}]
 users: [{name: u, user: {token: secret}}]
 contexts: [{name: x, context: {cluster: c, user: u}}]
 current-context: x

@@ -122,6 +122,10 @@ t.test('plan() lets only IPv6 quieting be optional', t => {
 t.test('plan() tries to add to the masquerade rules before it writes them anew', t => {
   const [masquerade] = only('rules', { ipMasq: true }, IPAM.dual)
   t.equal(masquerade?.scripts.length, 2)
+  t.same(
+    masquerade?.chains.map(({ chain }) => chain),
+    ['postrouting', 'leaving-10.1.0.0/24', 'leaving-fd00__/64'],
+  )
   t.match(masquerade?.scripts[0], /^create element/)
   t.match(masquerade?.scripts[1], /^add table/)
   t.same(masquerade?.owner, { network: 'pods', veth: 'vethd72e032fedd' })

@@ -1,6 +1,12 @@
 import type { Ip } from '../../../ipam/core/ip.ts'
 import { attachmentPair, networkTag } from '../names.ts'
-import { masqueradeAgainScript, masqueradeScript, type Owner, spoofCheckScript } from '../table.ts'
+import {
+  masqueradeAgainScript,
+  masqueradeChains,
+  masqueradeScript,
+  type Owner,
+  spoofCheckScript,
+} from '../table.ts'
 import type { Step } from '../step.ts'
 import type { Wish } from './wish.ts'
 
@@ -19,6 +25,7 @@ export function rulesSteps({ config, network, attachment, result }: Wish): Step[
             purpose: 'spoof-check',
             owner,
             addresses: [],
+            chains: [],
             scripts: [spoofCheckScript(owner, mac)],
           } as const,
         ]
@@ -30,6 +37,7 @@ export function rulesSteps({ config, network, attachment, result }: Wish): Step[
             purpose: 'masquerade',
             owner,
             addresses,
+            chains: masqueradeChains(cidrs),
             scripts: [masqueradeAgainScript(owner, cidrs), masqueradeScript(owner, cidrs)],
           } as const,
         ]

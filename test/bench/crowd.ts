@@ -1,0 +1,46 @@
+import type { ControlPlane } from './control-plane.ts'
+import { addressesAt, conditionsAt, nodeName, nodeObject, type Place } from './node-object.ts'
+
+const NODES = '/api/v1/nodes'
+/** Requests at a time. */
+const WORKERS = 16
+
+/** The nodes of a cluster, as far as the API server can tell: nothing runs on them. */
+export class Crowd {
+  readonly #plane: ControlPlane
+
+  constructor(plane: ControlPlane) {
+    this.#plane = plane
+  }
+
+  /** Registers the nodes from place 0 on. */
+  async gather(size: number): Promise<void> {
+    let next = 0
+    const work = async (): Promise<void> => {
+      while (next < size) await this.add(next++)
+    }
+    await Promise.all(Array.from({ length: WORKERS }, work))
+  }
+
+  add(place: Place): Promise<string> {
+    return this.#plane.send('POST', NODES, nodeObject(place))
+  }
+
+  remove(place: Place): Promise<string> {
+    return this.#plane.send('DELETE', `${NODES}/${nodeName(place)}`)
+  }
+
+  /** Gives a node the InternalIP of another place. */
+  move(place: Place, to: Place): Promise<string> {
+    return this.#status(place, { addresses: addressesAt(place, to) })
+  }
+
+  /** What a kubelet does every five minutes when nothing happens. */
+  beat(place: Place, beat: number): Promise<string> {
+    return this.#status(place, { conditions: conditionsAt(beat) })
+  }
+
+  #status(place: Place, status: object): Promise<string> {
+    return this.#plane.send('PATCH', `${NODES}/${nodeName(place)}/status`, { status })
+  }
+}

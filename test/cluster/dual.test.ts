@@ -1,0 +1,3 @@
+import { testLife } from './life.ts'
+
+await testLife({ nodes: 3, families: [4, 6] })

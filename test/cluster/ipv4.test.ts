@@ -1,0 +1,3 @@
+import { testLife } from './life.ts'
+
+await testLife({ nodes: 2, families: [4] })
