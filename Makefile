@@ -18,7 +18,8 @@ tests = $(wildcard $(addsuffix /*.test.ts,$(1)))
 SHELL := /bin/bash -o pipefail
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help build demo test format types lint unit netns conformance bench golden kind-there kind-up kind-down e2e fmt clean
+.PHONY: help build demo test format types lint unit netns conformance image cluster-there test-cluster bench bench-nodes
+.PHONY: golden kind-there kind-up kind-down e2e fmt clean
 
 help: ## Print this help
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -46,7 +47,7 @@ unit: $(NODE_MODULES) ## Test the pure code, with coverage, and what needs no ke
 
 netns: build ## Test the built program on this machine's kernel, in namespaces of their own
 	@deploy/prerequisites test
-	test/isolated $(call run,--disable-coverage --timeout=300 $(call tests,test/netns test/ipam test/fuzz))
+	test/isolated $(call run,--disable-coverage --timeout=300 $(call tests,test/netns test/ipam test/daemon test/fuzz))
 
 conformance: build ## Test with container runtimes that others wrote
 	@deploy/prerequisites test
@@ -55,6 +56,22 @@ conformance: build ## Test with container runtimes that others wrote
 bench: build ## Time ADD and DEL beside the reference plugins
 	@deploy/prerequisites test
 	@test/isolated node test/bench/standalone.ts $(ROUNDS)
+
+bench-nodes: build ## Time the daemon in a cluster of 5,000 Nodes
+	@test/isolated node test/bench/nodes.ts $(NODES)
+
+image: dist/podwire-image.tar ## Make the image localhost/podwire:dev, as an archive in dist/
+
+dist/podwire-image.tar: $(OUTPUT) deploy/image
+	@deploy/prerequisites image
+	deploy/image
+
+cluster-there: $(NODE_MODULES)
+	@node test/cluster/can.ts
+
+test-cluster: cluster-there image ## Test on a real Kubernetes: kind, or else the script that KUBE_CLUSTER names
+	@mkdir -p dist/tests
+	$(call run,--disable-coverage --timeout=3000 --jobs=1 $(call tests,test/cluster))
 
 kind-there:
 	@{ docker info && kind version && kubectl version --client; } >/dev/null 2>&1 || { \
@@ -75,7 +92,7 @@ e2e: kind-there image $(NODE_MODULES) ## Test on a kind cluster of its own; FAMI
 
 golden: $(NODE_MODULES) ## Write the expected texts in test/golden anew and show what changed
 	@deploy/prerequisites test
-	@for file in cni/core/plan.test.ts cni/core/rules.test.ts test/netns/rules.test.ts; do \
+	@for file in cni/core/plan/plan.test.ts daemon/core/masquerade.test.ts test/netns/rules.test.ts test/daemon/masquerade.test.ts; do \
 	  UPDATE_GOLDEN=1 test/isolated node $$file >/dev/null || echo "$$file fails even so; run it alone"; done
 	@prettier --write --log-level=warn test/golden
 	@git --no-pager diff -- test/golden

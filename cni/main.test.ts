@@ -29,10 +29,6 @@ t.test('a program under any other name is podwire', async t => {
   for (const name of ['toString', 'node', '']) t.match(start([], {}, '', name), { stderr: /^podwire: / })
 })
 
-t.test('podwired says that it comes later', async t => {
-  t.match(start([], {}, '', 'podwired'), { status: 1, stdout: '', stderr: /^podwired: [^\n]*\n$/ })
-})
-
 t.test('--version prints the version that package.json has', async t => {
   t.strictSame(start(['--version']), { status: 0, stdout: `podwire ${version}\n`, stderr: '' })
 })

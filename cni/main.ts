@@ -55,7 +55,7 @@ function processWorld(): World {
  */
 function programName(): string {
   const name = basename(process.argv0)
-  return Object.hasOwn(PLUGINS, name) || name === 'podwired' ? name : 'podwire'
+  return Object.hasOwn(PLUGINS, name) ? name : 'podwire'
 }
 
 /** A line for people: where nobody can read it, it is no loss. */
@@ -68,8 +68,7 @@ function writeLine(line: string): void {
 }
 
 async function main(world: World): Promise<number> {
-  const load = PLUGINS[world.program]
-  if (load === undefined) return refuse(world, 'podwired: the node daemon is not part of this version yet', 1)
+  const load = PLUGINS[world.program]!
   return world.env['CNI_COMMAND'] ? run(world, await load()) : commandLine(world, load)
 }
 

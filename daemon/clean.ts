@@ -6,11 +6,9 @@ import { retryMs } from './core/backoff.ts'
 import type { Log } from './core/log.ts'
 import type { Command, Options } from './core/options.ts'
 import { plain, serve } from './edge/http.ts'
+import { formerSysctls, STATE_DIR } from './edge/state.ts'
 import { pluginWorld } from './edge/world.ts'
 import { uninstall } from './uninstall.ts'
-
-/** Where the plugin's state is (ipam/core/config.ts), and later the socket. */
-const STATE = '/run/podwire'
 
 /**
  * `podwired uninstall`: takes everything off the node and returns the exit code. With `wait` it tries until all is gone,
@@ -36,10 +34,11 @@ export async function clean(
   return isClean ? 0 : 1
 }
 
-async function attempt({ cniBinDir, cniConfDir }: Options, log: Log): Promise<boolean> {
+async function attempt({ cniBinDir, cniConfDir, sysctlDir }: Options, log: Log): Promise<boolean> {
   try {
-    await uninstall({ cniBinDir, cniConfDir, stateDir: STATE, world: pluginWorld(log), log })
-    log.info({}, 'This node is clean: nothing of Podwire is left on it')
+    const sysctls = { folder: sysctlDir, former: formerSysctls() }
+    await uninstall({ cniBinDir, cniConfDir, sysctls, stateDir: STATE_DIR, world: pluginWorld(log), log })
+    log.info({}, 'Podwire is off this node')
     return true
   } catch (error) {
     log.error({}, messageOf(error))

@@ -10,6 +10,7 @@ import { type Page, plain, serve, type ServerOptions } from './edge/http.ts'
 import { openApi } from './edge/kubernetes.ts'
 import { Metrics, type Sources } from './edge/metrics.ts'
 import { Health } from './health.ts'
+import { Memory } from './memory.ts'
 import type { OwnNode } from './own-node.ts'
 import { makeParts, type Parts } from './parts.ts'
 import { Loop, type Watcher } from './reconcile.ts'
@@ -45,7 +46,7 @@ export async function runDaemon(started: DaemonOptions, signal: AbortSignal): Pr
     pages: pagesOf(health, metrics, parts.routes),
     log,
   })
-  const sink = sinkOf({ cluster, nodeName, loop, own: parts.own, contact })
+  const sink = sinkOf({ cluster, nodeName, loop, own: parts.own, contact, metrics })
   const nodes = { api: openApi(options.kubeconfig), path: '/api/v1/nodes', parse: parseNode, sink, log, now }
   await Promise.all([watch(nodes, signal), loop.run(signal)])
 }
@@ -53,7 +54,7 @@ export async function runDaemon(started: DaemonOptions, signal: AbortSignal): Pr
 /** A clock that only goes forward, in milliseconds. */
 const now = (): number => performance.now()
 
-const watcherOf = (health: Health, metrics: Metrics): Watcher => ({
+const watcherOf = (health: Health, metrics: Metrics, memory = new Memory()): Watcher => ({
   succeeded: part => health.succeeded(part),
   waiting: (part, reason) => health.waiting(part, reason),
   failed: (part, problem) => {
@@ -61,6 +62,7 @@ const watcherOf = (health: Health, metrics: Metrics): Watcher => ({
     metrics.failed(part)
   },
   finished: (kind, milliseconds) => {
+    if (kind === 'full') memory.tidy()
     health.finished()
     metrics.reconciled(kind, milliseconds)
   },
@@ -94,7 +96,7 @@ function describeRoutes(routes: Routes): string {
 const MENTIONED = 10
 
 /** Takes what the API server tells into the cluster, and has the loop put right what it touches. */
-function sinkOf({ cluster, nodeName, loop, own, contact }: SinkParts): Sink<ClusterNode> {
+function sinkOf({ cluster, nodeName, loop, own, contact, metrics }: SinkParts): Sink<ClusterNode> {
   const tell = (name: NodeName, touched: Touched): void => {
     if (name === nodeName && touched.podCidrs.size + touched.addresses.size > 0) loop.everything()
     else loop.touched(touched)
@@ -108,7 +110,10 @@ function sinkOf({ cluster, nodeName, loop, own, contact }: SinkParts): Sink<Clus
     changed: node => tell(node.name, cluster.set(node)),
     deleted: ({ name }) => tell(name, cluster.delete(name)),
     heard: () => contact.heard(),
-    failed: (error, retryInMs) => contact.failed(error, retryInMs),
+    failed: (error, retryInMs) => {
+      contact.failed(error, retryInMs)
+      metrics.failed('api')
+    },
   }
 }
 
@@ -118,4 +123,5 @@ interface SinkParts {
   readonly loop: Loop
   readonly own: OwnNode
   readonly contact: Contact
+  readonly metrics: Metrics
 }

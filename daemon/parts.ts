@@ -1,3 +1,5 @@
+import { defaultRoute } from '../cni/edge/default-route.ts'
+import { Site } from '../cni/edge/site.ts'
 import type { Family } from '../ipam/core/ip.ts'
 import type { Cluster } from './core/cluster.ts'
 import { BRIDGE, CONFLIST, formatConflist, type PodNetwork } from './core/conflist.ts'
@@ -5,6 +7,7 @@ import type { Log } from './core/log.ts'
 import type { NodeName } from './core/node.ts'
 import type { Options } from './core/options.ts'
 import { writeWatched } from './edge/files.ts'
+import { markReady, rememberSysctl } from './edge/state.ts'
 import { pluginWorld } from './edge/world.ts'
 import { installPlugin } from './install.ts'
 import { Masquerade } from './masquerade.ts'
@@ -45,7 +48,7 @@ export function makeParts(made: PartsOptions): Parts {
   const world = pluginWorld(log)
   const own = new OwnNode(cluster, nodeName, log)
   const routes = new Routes(cluster, nodeName, BRIDGE, log)
-  const network = (): PodNetwork => ({ podCidrs: own.node.podCidrs, mtu: undefined })
+  const network = (): PodNetwork => ({ podCidrs: own.node.podCidrs, mtu: observeMtu() })
   const masquerade = new Masquerade({ world, cluster, own, routes, given: options.noMasquerade, log })
   const sweeper = new Sweeper({ ...made, network, world })
   const before = [install(made), own, sysctls(made, own), routes, masquerade]
@@ -71,7 +74,7 @@ const sysctls = ({ options, log }: PartsOptions, own: OwnNode): Part => ({
   needs: ['node'],
   reconcile: () => {
     const families = new Set(own.node.podCidrs.map(({ ip }): Family['version'] => ip.family.version))
-    ensureSysctls({ folder: options.sysctlDir, families, bridge: BRIDGE, log })
+    ensureSysctls({ folder: options.sysctlDir, families, bridge: BRIDGE, log, remember: rememberSysctl })
   },
 })
 
@@ -84,7 +87,13 @@ const conflist = (
   needs: before.map(({ name }) => name),
   reconcile: async () => {
     const path = `${options.cniConfDir}/${CONFLIST}`
-    if (await writeWatched(path, formatConflist(network())))
-      log.info({ path }, `Wrote ${path}: pods can be wired`)
+    if (await writeWatched(path, formatConflist(network()))) log.info({ path }, `Wrote ${path}`)
+    if (markReady()) log.info({}, 'Pods can be wired')
   },
 })
+
+/** The MTU of the default route's interface. */
+function observeMtu(): number | undefined {
+  using site = new Site()
+  return defaultRoute(site)?.mtu
+}

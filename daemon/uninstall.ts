@@ -15,6 +15,7 @@ import { INNER } from './core/wrapper.ts'
 import { attempt, removeFile, removeFolder } from './edge/files.ts'
 import { applyChange } from './edge/routes.ts'
 import { pluginFiles } from './install.ts'
+import { restoreSysctls } from './sysctls.ts'
 
 /** Where {@link uninstall} finds what the daemon and the plugin have left. */
 export interface UninstallOptions {
@@ -22,6 +23,8 @@ export interface UninstallOptions {
   readonly cniBinDir: string
   /** `/etc/cni/net.d` */
   readonly cniConfDir: string
+  /** Where settings can be written, and what they were. */
+  readonly sysctls: { readonly folder: string; readonly former: ReadonlyMap<string, string> }
   /** `/run/podwire` */
   readonly stateDir: string
   /** Its PATH is where nft is looked for. */
@@ -37,6 +40,7 @@ export interface UninstallOptions {
 export async function uninstall({
   cniBinDir,
   cniConfDir,
+  sysctls,
   stateDir,
   world,
   log,
@@ -49,6 +53,7 @@ export async function uninstall({
     async () => removeRoutes(log),
     async () => removeVeths(log),
     async () => removeBridge(log),
+    async () => restoreSysctls(sysctls.former, sysctls.folder, log),
     () => empty(stateDir, log),
   ])
   if (failures.length > 0) throw summary(failures)

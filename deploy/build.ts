@@ -103,7 +103,8 @@ const parts = mkdtempSync(`${folder}/parts-`)
 try {
   for (const [name, entry] of Object.entries(PROGRAMS)) {
     await bundle(entry, `${parts}/${name}.cjs`)
-    const mode = arch === process.arch ? 'eager' : 'none'
+    // Compiled code does not travel between architectures; the daemon starts once, and its code would cost memory.
+    const mode = arch === process.arch && name === 'podwire' ? 'eager' : 'none'
     run(process.execPath, ['--predictable', 'deploy/compile.ts', `${parts}/${name}`, mode])
   }
   embed(parts, arch)

@@ -1,20 +1,20 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { setFlagsFromString } from 'node:v8'
 import { Script } from 'node:vm'
-const [path = '', mode = 'none'] = process.argv.slice(2)
-const name = path.slice(path.lastIndexOf('/') + 1)
+
+/*
+ * Compiles a script for deploy/start.cjs. Usage: node --predictable deploy/compile.ts PATH eager|none, where PATH.cjs is
+ * the script, and PATH.script and PATH.code are made: the code of all its functions, or none of it.
+ * Without --predictable the code would hold this process's random hash seed, and no two builds be equal.
+ */
+const [path = '', mode] = process.argv.slice(2)
+const filename = `${path.slice(path.lastIndexOf('/') + 1)}.cjs`
 const source = `(function (require) {${readFileSync(`${path}.cjs`, 'latin1')}\n})`
-if (name==='podwired') {
-const m = process.env.DMODE ?? mode
-if (m==='eager') setFlagsFromString('--no-lazy')
-const script = new Script(source, { filename: name+'.cjs' })
-setFlagsFromString('--lazy')
-writeFileSync(`${path}.script`, source, 'latin1')
-writeFileSync(`${path}.code`, m==='none'?Buffer.alloc(0):script.createCachedData())
-} else {
+
 setFlagsFromString('--no-lazy')
-const script = new Script(source, { filename: name+'.cjs' })
+const script = mode === 'eager' ? new Script(source, { filename }) : undefined
+// The code carries a hash of the flags, and V8 refuses it under others.
 setFlagsFromString('--lazy')
+
 writeFileSync(`${path}.script`, source, 'latin1')
-writeFileSync(`${path}.code`, mode==='none'?Buffer.alloc(0):script.createCachedData())
-}
+writeFileSync(`${path}.code`, script?.createCachedData() ?? Buffer.alloc(0))

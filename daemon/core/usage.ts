@@ -45,7 +45,9 @@ const familyOf = (set: RangeSet): Family => set[0].start.family
 
 /** How many addresses of a set an ADD could give out if none were held. */
 function capacityOf(set: RangeSet, exclude: readonly Cidr[]): bigint {
-  const excluded = [...outermost(exclude.map(cidr => [formatCidr(cidr), cidr] as const)).values()]
+  const excluded = [
+    ...outermost(exclude.map(networkOf).map(cidr => [formatCidr(cidr), cidr] as const)).values(),
+  ]
   const gateways = new Map(set.map(({ gateway }) => [gateway.value, gateway]))
   const kept = [...gateways.values()].filter(
     ip => set.some(range => inRange(range, ip)) && !excluded.some(cidr => contains(cidr, ip)),

@@ -33,6 +33,11 @@ export class ApiError extends Error {
 
 /** How long the API server may take to answer, and then to say the next bit of a document. */
 const ANSWER_MS = 30_000
+/**
+ * How long a connection may take. After a boot the first is often tried before kube-proxy has made the API server's
+ * address one: conntrack then remembers the packets as they were, and this connection never comes about.
+ */
+const CONNECT_MS = 3_000
 /** After that long without a word the kernel asks the other end whether it is still there, ten times in ten seconds. */
 const KEEP_ALIVE_MS = 30_000
 /** Far more than any object: etcd takes none over 1.5 MiB. */
@@ -145,7 +150,13 @@ function send(url: URL, options: RequestOptions): Promise<IncomingMessage> {
     const get = url.protocol === 'https:' ? getSecure : getPlain
     let response: IncomingMessage | undefined
     const sent = get(url, options, answer => resolve((response = answer)))
-    sent.on('socket', socket => socket.setKeepAlive(true, KEEP_ALIVE_MS))
+    sent.on('socket', socket => {
+      socket.setKeepAlive(true, KEEP_ALIVE_MS)
+      const give = (): void => void sent.destroy(new Error(`no connection within ${CONNECT_MS / 1000} s`))
+      const timer = setTimeout(give, CONNECT_MS)
+      for (const event of [url.protocol === 'https:' ? 'secureConnect' : 'connect', 'close'])
+        socket.once(event, () => clearTimeout(timer))
+    })
     sent.on('timeout', () => {
       const seconds = (response?.socket.timeout ?? options.timeout ?? 0) / 1000
       ;(response ?? sent).destroy(new Error(`nothing came for ${seconds} s`))

@@ -4,7 +4,8 @@ import { dirname } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
 import t from 'tap'
 import type { Log } from '../../daemon/core/log.ts'
-import { ensureSysctls } from '../../daemon/sysctls.ts'
+import { ensureSysctls, restoreSysctls } from '../../daemon/sysctls.ts'
+import { fakeLog } from '../support/log.ts'
 import { Lab } from '../netns/lab.ts'
 import { advertise } from './router.ts'
 
@@ -22,7 +23,7 @@ function ensure(families: (4 | 6)[], folder = '/proc/sys'): string[] {
   const lines: string[] = []
   const say = (_: object, message: string): void => void lines.push(message)
   const log: Log = { debug: say, info: say, warn: say, error: say }
-  ensureSysctls({ folder, families: new Set(families), bridge: 'cbr0', log })
+  ensureSysctls({ folder, families: new Set(families), bridge: 'cbr0', log, remember: () => {} })
   return lines
 }
 
@@ -116,3 +117,18 @@ t.test('settings that cannot be written and are wrong are an error that says wha
     message: 'Cannot set net.ipv6.conf.all.forwarding to 1: the kernel has no such setting',
   })
 })
+
+t.test(
+  'restoreSysctls() gives settings back what was remembered of them, and passes over what is gone',
+  async t => {
+    set('ipv4/conf/default/send_redirects', '1')
+    const former = new Map<string, string>()
+    const { log } = fakeLog()
+    const remember = (key: string, value: string) => void former.set(key, value)
+    ensureSysctls({ folder: '/proc/sys', families: new Set([4]), bridge: 'cbr0', log, remember })
+    t.equal(get('ipv4/conf/default/send_redirects'), '0')
+    former.set('net/ipv4/conf/gone0/send_redirects', '1')
+    restoreSysctls(former, '/proc/sys', log)
+    t.equal(get('ipv4/conf/default/send_redirects'), '1')
+  },
+)

@@ -9,8 +9,11 @@ import { fakeLog } from '../support/log.ts'
 
 const [cniBinDir = '', cniConfDir = '', stateDir = ''] = process.argv.slice(2)
 const { log, lines } = fakeLog()
-await uninstall({ cniBinDir, cniConfDir, stateDir, world: pluginWorld(log), log }).catch((error: unknown) => {
-  lines.push(`thrown ${messageOf(error)}`)
-  process.exitCode = 1
-})
+const sysctls = { folder: '/proc/sys', former: new Map() }
+await uninstall({ cniBinDir, cniConfDir, sysctls, stateDir, world: pluginWorld(log), log }).catch(
+  (error: unknown) => {
+    lines.push(`thrown ${messageOf(error)}`)
+    process.exitCode = 1
+  },
+)
 process.stdout.write(lines.join('\n'))

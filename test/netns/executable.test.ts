@@ -37,7 +37,7 @@ t.test('arguments are the program’s own, never those of Node.js', async t => {
 t.test('a hard link answers as the program that it is named after', async t => {
   for (const [name, code, about] of [
     ['podwire-ipam', 0, /^podwire-ipam: /],
-    ['podwired', 1, /^podwired: /],
+    ['podwired', 2, /^podwired: /],
     ['any-other-name', 0, /^podwire: /],
   ] as const) {
     linkSync(program, `${folder}/${name}`)
