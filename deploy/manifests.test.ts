@@ -164,7 +164,7 @@ for (const manifest of [daemonSet, uninstaller]) {
       [cniBinDir]: '/opt/cni/bin',
       [cniConfDir]: '/etc/cni/net.d',
       [state]: state,
-      ...(command.kind === 'run' ? { [`${sysctlDir}/net`]: '/proc/sys/net' } : {}),
+      [`${sysctlDir}/net`]: '/proc/sys/net',
     })
     t.equal(podOf(manifest).volumes.length, containerOf(manifest).volumeMounts.length)
   })
