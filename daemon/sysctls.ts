@@ -46,7 +46,7 @@ function apply({ key, from, to, reason }: SysctlChange, folder: string, log: Log
 
 /** Gives settings their former values again, last changed first; one whose interface is gone is passed over. */
 export function restoreSysctls(former: ReadonlyMap<string, string>, folder: string, log: Log): void {
-  for (const [key, to] of [...former].reverse()) {
+  for (const [key, to] of [...former].toReversed()) {
     const from = readSysctl(key, folder)
     if (from === undefined || from === to) continue
     apply({ key, from, to, reason: 'it was so before Podwire came' }, folder, log)
