@@ -25,6 +25,6 @@ export function rememberSysctl(key: string, value: string): void {
 /** What the changed settings were, in the order in which they were changed. */
 export function formerSysctls(): Map<string, string> {
   if (!existsSync(SYSCTLS)) return new Map()
-  const lines = readFileSync(SYSCTLS, 'utf8').matchAll(/^(net\/[-\w/.]+) (\d+)$/gm)
+  const lines = readFileSync(SYSCTLS, 'utf8').matchAll(/^(?!.*\.\.)(net\/[-\w/.]+) (\d+)$/gm)
   return new Map([...lines].map(([, key = '', value = '']) => [key, value]))
 }

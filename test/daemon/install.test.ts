@@ -115,8 +115,8 @@ t.test('A wrapper hands on arguments, input, environment and exit code', async t
       .filter(line => !line.startsWith('PWD='))
       .sort()
   const inner = `${node.to}/podwire.d`
-  t.same(await variables('CNI_COMMAND=ADD', 'PATH=/bin'), [
-    'CNI_COMMAND=ADD',
+  t.same(await variables('CNI_COMMAND=DEL', 'PATH=/bin'), [
+    'CNI_COMMAND=DEL',
     `LD_LIBRARY_PATH=${inner}`,
     'PATH=/bin',
   ])
