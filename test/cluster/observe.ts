@@ -25,7 +25,8 @@ export async function testObservation(t: Test, stage: Stage): Promise<void> {
       const routes = (stage.nodes.length - 1) * stage.families.length
       t.equal(value('podwire_routes_wanted'), routes)
       t.equal(value('podwire_routes_present'), routes)
-      t.equal(value('podwire_errors_total'), 0)
+      // The first call to the API server may come before kube-proxy has made its address one.
+      t.notMatch(text, /^podwire_errors_total\{part="(?!api")\w+"\} [1-9]/m)
     }
   })
 }
