@@ -2,10 +2,10 @@ import { releaseAddresses } from './addresses.ts'
 import { hasRules } from './core/config.ts'
 import { hostVethName, networkOfAlias, networkTag } from './core/names.ts'
 import type { Owner } from './core/table.ts'
-import { delLink } from './core/netlink/link.ts'
 import { isErrno } from './edge/netlink.ts'
 import { removeRulesOf } from './edge/nft.ts'
 import { Site } from './edge/site.ts'
+import type { IfName } from './spec/environment.ts'
 import { CniError, collect, joinErrors, messageOf } from './spec/error.ts'
 import type { DelCall } from './spec/plugin.ts'
 
@@ -23,7 +23,7 @@ export async function del(call: DelCall): Promise<void> {
       if (hasRules(call.config)) await removeRulesOf(call.world, owner)
     },
   ])
-  const failuresOfLink = await collect([async () => removeLink(call, owner)])
+  const failuresOfLink = await collect([() => removeLink(call, owner)])
   const type = keys.object('ipam').string('type') || undefined
   if (failuresOfLink.length === 0 && type !== undefined)
     failures.push(...(await collect([() => releaseAddresses(call, type)])))
@@ -31,12 +31,10 @@ export async function del(call: DelCall): Promise<void> {
   if (failure !== undefined) throw failure
 }
 
-function removeLink({ trace }: DelCall, { network, veth }: Owner): void {
-  using host = new Site()
-  // The same container and interface name in another network: its link, and not ours to remove.
-  if ((networkOfAlias(host.link(veth)?.alias) ?? network) !== network) return
+async function removeLink({ trace, world }: DelCall, { network, veth }: Owner): Promise<void> {
+  if (!isOwn(network, veth)) return
   try {
-    host.netlink.request(delLink(veth))
+    await world.removeLink(veth)
     trace.step(`ip link del ${veth}`)
   } catch (error) {
     if (isErrno(error, 'ENODEV')) return
@@ -44,4 +42,10 @@ function removeLink({ trace }: DelCall, { network, veth }: Owner): void {
       cause: error,
     })
   }
+}
+
+/** The same container and interface name in another network: its link, and not ours to remove. */
+function isOwn(network: string, veth: IfName): boolean {
+  using host = new Site()
+  return (networkOfAlias(host.link(veth)?.alias) ?? network) === network
 }

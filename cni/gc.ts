@@ -1,12 +1,11 @@
 import { addressHolders, collectAddresses } from './addresses.ts'
 import { hostVethName, networkOfAlias, networkTag } from './core/names.ts'
-import { delLink, type Link } from './core/netlink/link.ts'
+import type { Link } from './core/netlink/link.ts'
 import { isErrno } from './edge/netlink.ts'
 import { removeOwned } from './edge/nft.ts'
 import { Site } from './edge/site.ts'
 import { collect, joinErrors } from './spec/error.ts'
 import type { GcCall } from './spec/plugin.ts'
-import type { Trace } from './spec/trace.ts'
 
 /**
  * GC: removes every attachment of this network that the runtime does not list. Links carry their network in the alias,
@@ -40,26 +39,30 @@ function halfMade(call: GcCall, type: string): (link: Link) => boolean {
 
 /** Removes the links that are ours and not to be kept; one that resists does not save the others. */
 async function removeLinks(
-  { trace }: GcCall,
+  call: GcCall,
   keep: ReadonlySet<string>,
   isOurs: (link: Link) => boolean,
 ): Promise<void> {
-  using host = new Site()
-  const stale = host.links().filter(link => isOurs(link) && !keep.has(link.name))
+  const stale = linksOfNode().filter(link => isOurs(link) && !keep.has(link.name))
   const failures = await collect(
     stale.map(
       ({ name }) =>
-        async () =>
-          removeLink(host, name, trace),
+        () =>
+          removeLink(call, name),
     ),
   )
   const failure = joinErrors(failures)
   if (failure !== undefined) throw failure
 }
 
-function removeLink(host: Site, name: string, trace: Trace): void {
+function linksOfNode(): Link[] {
+  using host = new Site()
+  return host.links()
+}
+
+async function removeLink({ world, trace }: GcCall, name: string): Promise<void> {
   try {
-    host.netlink.request(delLink(name))
+    await world.removeLink(name)
     trace.step(`ip link del ${name}`)
   } catch (error) {
     if (!isErrno(error, 'ENODEV')) throw error

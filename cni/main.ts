@@ -1,5 +1,7 @@
 import { basename } from 'node:path'
 import { readAll, writeAll } from './edge/fd.ts'
+import { removeLink } from './edge/site.ts'
+import { PROC_SYS } from './edge/sysctl.ts'
 import { appendTrace } from './edge/trace-file.ts'
 import { messageOf } from './spec/error.ts'
 import type { Plugin } from './spec/plugin.ts'
@@ -41,11 +43,13 @@ function processWorld(): World {
     program: programName(),
     argv: process.argv.slice(2),
     env: process.env,
+    sysctls: PROC_SYS,
     stdin: async () => readAll(STDIN),
     stdout: text => writeAll(STDOUT, text),
     stderr: writeLine,
     append: appendTrace,
     now: () => performance.now(),
+    removeLink,
   }
 }
 

@@ -12,8 +12,10 @@ import { Metrics, type Sources } from './edge/metrics.ts'
 import { Health } from './health.ts'
 import { Memory } from './memory.ts'
 import type { OwnNode } from './own-node.ts'
+import { isReady } from './edge/state.ts'
 import { makeParts, type Parts } from './parts.ts'
 import { Loop, type Watcher } from './reconcile.ts'
+import { Service } from './service.ts'
 import type { RouteCount, Routes } from './routes.ts'
 import { type Sink, watch } from './watch.ts'
 
@@ -36,7 +38,17 @@ export async function runDaemon(started: DaemonOptions, signal: AbortSignal): Pr
   const resyncMs = options.resyncSeconds * 1000
   const cluster = new Cluster()
   const health = new Health(log, now, resyncMs)
-  const parts = makeParts({ ...started, cluster, now, swept: ({ freed }) => metrics.swept(freed) })
+  const { sysctlDir } = options
+  const service = new Service({ sysctlDir, isReady, called: call => metrics.called(call), log })
+  await service.warmUp()
+  signal.addEventListener('abort', () => void service.close())
+  const parts = makeParts({
+    ...started,
+    cluster,
+    now,
+    service,
+    swept: ({ freed }) => metrics.swept(freed),
+  })
   const contact = new Contact(health, now)
   const metrics = new Metrics(started.version, sourcesOf(cluster, parts, contact), log)
   const loop = new Loop({ parts: parts.all, watcher: watcherOf(health, metrics), resyncMs, retryMs, now })
@@ -49,6 +61,7 @@ export async function runDaemon(started: DaemonOptions, signal: AbortSignal): Pr
   const sink = sinkOf({ cluster, nodeName, loop, own: parts.own, contact, metrics })
   const nodes = { api: openApi(options.kubeconfig), path: '/api/v1/nodes', parse: parseNode, sink, log, now }
   await Promise.all([watch(nodes, signal), loop.run(signal)])
+  await service.close()
 }
 
 /** A clock that only goes forward, in milliseconds. */

@@ -7,6 +7,7 @@ import { type Command, HELP, parseOptions } from './core/options.ts'
 import { runDaemon } from './daemon.ts'
 import { openLog } from './edge/log.ts'
 import { clean } from './clean.ts'
+import { runPluginOnly } from './plugin-only.ts'
 
 const STDOUT = 1
 const STDERR = 2
@@ -33,6 +34,9 @@ async function perform(command: Command): Promise<number> {
       return 0
     case 'uninstall':
       return clean(command, openLog(command.options.logLevel), told.signal)
+    case 'plugin-only':
+      await runPluginOnly(command.options, openLog(command.options.logLevel), told.signal)
+      return 0
     case 'run':
       await Promise.race([run(command), leave])
       return 0

@@ -8,7 +8,7 @@ import type { NodeName } from './core/node.ts'
 import type { Options } from './core/options.ts'
 import { writeWatched } from './edge/files.ts'
 import { markReady, rememberSysctl } from './edge/state.ts'
-import { pluginWorld } from './edge/world.ts'
+import type { Service } from './service.ts'
 import { installPlugin } from './install.ts'
 import { Masquerade } from './masquerade.ts'
 import { OwnNode } from './own-node.ts'
@@ -28,6 +28,7 @@ export interface PartsOptions {
   readonly log: Log
   readonly now: () => number
   readonly swept: (report: SweepReport) => void
+  readonly service: Service
 }
 
 /** Everything that the daemon keeps as it should be. */
@@ -44,14 +45,14 @@ export interface Parts {
  * kubelet calls the node Ready and pods start.
  */
 export function makeParts(made: PartsOptions): Parts {
-  const { nodeName, options, cluster, log } = made
-  const world = pluginWorld(log)
+  const { nodeName, options, cluster, log, service } = made
+  const { world } = service
   const own = new OwnNode(cluster, nodeName, log)
   const routes = new Routes(cluster, nodeName, BRIDGE, log)
   const network = (): PodNetwork => ({ podCidrs: own.node.podCidrs, mtu: observeMtu() })
   const masquerade = new Masquerade({ world, cluster, own, routes, given: options.noMasquerade, log })
-  const sweeper = new Sweeper({ ...made, network, world })
-  const before = [install(made), own, sysctls(made, own), routes, masquerade]
+  const sweeper = new Sweeper({ ...made, world, network })
+  const before = [install(made), service, own, sysctls(made, own), routes, masquerade]
   return { own, routes, sweeper, all: [...before, conflist(made, network, before), sweeper] }
 }
 

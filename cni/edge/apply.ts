@@ -3,7 +3,7 @@ import { commandOf } from '../core/command.ts'
 import { addRoute, MAIN_TABLE, SCOPE } from '../core/netlink/route.ts'
 import { addVeth, delLink, setLink } from '../core/netlink/link.ts'
 import { changeVlan, setPort } from '../core/netlink/port.ts'
-import type { RulesStep, Step, VethStep } from '../core/step.ts'
+import type { RulesStep, Step, SysctlStep, VethStep } from '../core/step.ts'
 import { emptiedOf } from '../core/table.ts'
 import { CniError, messageOf } from '../spec/error.ts'
 import type { Call } from '../spec/plugin.ts'
@@ -57,7 +57,7 @@ function carryOut(step: Step, sites: Sites, call: Call): Undo | undefined | Prom
     case 'bridge':
       return makeBridge(step, host)
     case 'sysctl':
-      return void (step.place === 'host' ? writeSysctl(step) : sites.netns.run(() => writeSysctl(step)))
+      return void setSysctl(step, sites, call.world.sysctls)
     case 'veth':
       return makeVeth(step, sites)
     case 'port':
@@ -82,6 +82,11 @@ function carryOut(step: Step, sites: Sites, call: Call): Undo | undefined | Prom
     case 'rules':
       return loadStep(step, call)
   }
+}
+
+function setSysctl(step: SysctlStep, { netns }: Sites, root: string): void {
+  if (step.place === 'host') writeSysctl(step, root)
+  else netns.run(() => writeSysctl(step, root))
 }
 
 function makeVeth(step: VethStep, { host, netns }: Sites): Undo {

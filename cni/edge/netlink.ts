@@ -1,4 +1,5 @@
-import { closeSync } from 'node:fs'
+import { closeSync, write } from 'node:fs'
+import { promisify } from 'node:util'
 import {
   doneErrno,
   encodeRequest,
@@ -19,6 +20,9 @@ const SOL_SOCKET = 1
 const SO_RCVTIMEO = 20
 const SOL_NETLINK = 270
 const OPTIONS = { capAck: 10, extAck: 11, strictCheck: 12 } as const
+
+/** write(2) in a thread of the pool; on an unconnected netlink socket it is a send to the kernel. */
+const writeAside = promisify(write)
 
 /** What a socket is about: links, addresses and routes, or rules. */
 export const PROTOCOL = { route: 0, netfilter: 12 } as const
@@ -64,15 +68,17 @@ export class Netlink implements Disposable {
 
   /** Sends one request and waits for its answer: none for an acknowledged change, one for a GET. */
   request(request: Request): Reply | undefined {
-    const sequence = this.#send(request)
-    for (;;) {
-      for (const reply of this.#receive()) {
-        if (reply.sequence !== sequence) continue
-        if (reply.type !== TYPE.error) return reply
-        throwIfRefused(reply)
-        return undefined
-      }
-    }
+    return this.#answerTo(this.#send(request))
+  }
+
+  /**
+   * Sends one request from another thread, for what the kernel takes long over: the others wait for nothing meanwhile.
+   * One at a time on a socket.
+   */
+  async requestAside(request: Request): Promise<void> {
+    const { bytes, sequence } = this.#encode(request)
+    await writeAside(this.#fd, bytes)
+    this.#answerTo(sequence)
   }
 
   /** Sends a dump request and collects all parts; starts again when the kernel says that they do not fit together. */
@@ -107,12 +113,27 @@ export class Netlink implements Disposable {
     }
   }
 
-  #send(request: Request): number {
+  #answerTo(sequence: number): Reply | undefined {
+    for (;;) {
+      for (const reply of this.#receive()) {
+        if (reply.sequence !== sequence) continue
+        if (reply.type !== TYPE.error) return reply
+        throwIfRefused(reply)
+        return undefined
+      }
+    }
+  }
+
+  #encode(request: Request): { bytes: Buffer; sequence: number } {
     this.#sequence += 1
-    const bytes = Buffer.from(encodeRequest(request, this.#sequence))
+    return { bytes: Buffer.from(encodeRequest(request, this.#sequence)), sequence: this.#sequence }
+  }
+
+  #send(request: Request): number {
+    const { bytes, sequence } = this.#encode(request)
     const sent = libc().send(this.#fd, bytes, BigInt(bytes.length), 0)
     if (sent < 0n) throw new NetlinkError(errnoName(errno()), 'while sending')
-    return this.#sequence
+    return sequence
   }
 
   #receive(): Reply[] {

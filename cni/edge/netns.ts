@@ -53,14 +53,32 @@ export class Netns implements Disposable {
 
 /** Runs a synchronous function in a new, empty namespace, which ends with the last socket in it. */
 export function inScratchNetns<T>(inside: () => T): T {
-  return excursion(() => {
-    if (libc().unshare(CLONE_NEWNET) !== 0) {
-      throw new CniError(
-        'netns',
-        `Cannot make a network namespace: ${errnoName(errno())}; the plugin needs CAP_SYS_ADMIN`,
-      )
-    }
-  }, inside)
+  return excursion(enterNew, inside)
+}
+
+function enterNew(): void {
+  if (libc().unshare(CLONE_NEWNET) === 0) return
+  throw new CniError(
+    'netns',
+    `Cannot make a network namespace: ${errnoName(errno())}; the plugin needs CAP_SYS_ADMIN`,
+  )
+}
+
+/**
+ * Runs in a new, empty namespace that stands for a node's, with the path of another that stands for a container's. The
+ * thread is there until the work is done: only for a process that does nothing else meanwhile.
+ */
+export async function inOwnNetns(inside: (container: NetnsPath) => Promise<void>): Promise<void> {
+  const own = openSync(OWN, 'r')
+  const container = inScratchNetns(() => openSync(OWN, 'r'))
+  try {
+    enterNew()
+    await inside(`/proc/self/fd/${container}` as NetnsPath)
+  } finally {
+    goBack(own)
+    closeSync(container)
+    closeSync(own)
+  }
 }
 
 /** Leaves the thread's namespace, runs, and comes back. */
@@ -71,12 +89,16 @@ function excursion<T>(leave: () => void, inside: () => T): T {
     try {
       return inside()
     } finally {
-      // Nothing sound can happen in a process that is stuck in a container's namespace.
-      if (libc().setns(own, CLONE_NEWNET) !== 0) process.abort()
+      goBack(own)
     }
   } finally {
     closeSync(own)
   }
+}
+
+/** Nothing sound can happen in a process that is stuck in a container's namespace. */
+function goBack(own: number): void {
+  if (libc().setns(own, CLONE_NEWNET) !== 0) process.abort()
 }
 
 function openNetns(path: NetnsPath): number {

@@ -1,5 +1,5 @@
 import { dumpAddresses, type InterfaceAddress, parseAddress } from '../core/netlink/address.ts'
-import { dumpLinks, getLink, type Link, parseLink } from '../core/netlink/link.ts'
+import { delLink, dumpLinks, getLink, type Link, parseLink } from '../core/netlink/link.ts'
 import { dumpRoutes, getRoute, type KernelRoute, parseRoute } from '../core/netlink/route.ts'
 import type { Place } from '../core/step.ts'
 import type { Family, Ip } from '../../ipam/core/ip.ts'
@@ -73,6 +73,12 @@ export class Site implements Disposable {
   [Symbol.dispose](): void {
     this.netlink[Symbol.dispose]()
   }
+}
+
+/** `ip link del NAME` on the node, at once. Throws the kernel's refusal. */
+export async function removeLink(name: string): Promise<void> {
+  using host = new Site()
+  host.netlink.request(delLink(name))
 }
 
 /** The two places an attachment is made of. */

@@ -9,6 +9,8 @@ export interface World {
   readonly argv: readonly string[]
   /** The environment, CNI variables included. */
   readonly env: Readonly<Record<string, string | undefined>>
+  /** Where the kernel's settings can be written: /proc/sys, which is read-only in most containers. */
+  readonly sysctls: string
   /** All of standard input, up to its end. Throws a CniError when it does not end in time or is too large. */
   stdin(): Promise<Uint8Array>
   /** Writes the one JSON of the call; called at most once. */
@@ -19,4 +21,9 @@ export interface World {
   append(path: string, text: string): void
   /** Milliseconds from some fixed moment on, for traces. */
   now(): number
+  /**
+   * `ip link del NAME` on the node; done when the link is gone. The kernel takes 15 ms for one link or for fifty, so
+   * whoever serves many calls deletes together what leaves together. Throws the kernel's refusal.
+   */
+  removeLink(name: string): Promise<void>
 }

@@ -3,6 +3,7 @@ export const PARTS = [
   'api',
   'node',
   'install',
+  'socket',
   'sysctls',
   'routes',
   'masquerade',

@@ -7,7 +7,7 @@ const ENV = { NODE_NAME: 'worker' }
 
 function options(...argv: string[]): Options {
   const command = parseOptions(argv, ENV)
-  if (command.kind !== 'run' && command.kind !== 'uninstall') throw new Error(`it is ${command.kind}`)
+  if (!('options' in command)) throw new Error(`it is ${command.kind}`)
   return command.options
 }
 const nodeName = (command: Command) => (command.kind === 'run' ? command.nodeName : undefined)
@@ -59,7 +59,11 @@ t.test("parseOptions() learns the node's name from its option, else from the env
   })
 })
 
-t.test('parseOptions() knows the other commands; uninstall needs no name', async t => {
+t.test('parseOptions() knows the other commands; uninstall and --plugin-only need no name', async t => {
+  t.match(parseOptions(['--log-level=debug', '--plugin-only'], {}), {
+    kind: 'plugin-only',
+    options: { logLevel: 'debug' },
+  })
   t.same(parseOptions(['--listen-port=1', '--help'], {}), { kind: 'help' })
   t.same(parseOptions(['--version'], {}), { kind: 'version' })
   const command = parseOptions(['uninstall', '--cni-bin-dir=/bin'], {})

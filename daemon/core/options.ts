@@ -23,6 +23,7 @@ export interface Options {
 /** What `podwired` is asked to do. */
 export type Command =
   | { readonly kind: 'run'; readonly nodeName: NodeName; readonly options: Options }
+  | { readonly kind: 'plugin-only'; readonly options: Options }
   /** `wait`: stay and say that it is done, until told to end; a DaemonSet starts again what ends. */
   | { readonly kind: 'uninstall'; readonly wait: boolean; readonly options: Options }
   | { readonly kind: 'help' }
@@ -148,6 +149,7 @@ export const HELP = `podwired: the node daemon of Podwire. It installs the CNI p
 what leaves the cluster, and writes the network config when all of that is in force.
 
   podwired [OPTION...]             do so until SIGTERM, which leaves all of it as it is
+  podwired --plugin-only           carry out the calls of the plugin until SIGTERM, and do nothing else
   podwired uninstall [OPTION...]   take all of it off this node; with --wait stay, and serve /readyz when it is done
   podwired --version               print the version
   podwired --help                  print this
@@ -170,12 +172,14 @@ export function parseOptions(
   if (argv.includes('--help')) return { kind: 'help' }
   if (argv.includes('--version')) return { kind: 'version' }
   const isUninstall = argv[0] === 'uninstall'
+  const isPluginOnly = !isUninstall && argv.includes('--plugin-only')
   const wait = isUninstall && argv.includes('--wait')
-  const rest = isUninstall ? argv.slice(1).filter(argument => argument !== '--wait') : argv
-  const given = gather(rest)
+  const words = isUninstall ? ['uninstall', '--wait'] : ['--plugin-only']
+  const given = gather(argv.filter(argument => !words.includes(argument)))
   const options = optionsOf(given)
   const [nodeName] = all(NODE_NAME, given, env['NODE_NAME'])
   if (isUninstall) return { kind: 'uninstall', wait, options }
+  if (isPluginOnly) return { kind: 'plugin-only', options }
   if (nodeName !== undefined) return { kind: 'run', nodeName, options }
   throw new Error('Cannot start: this node has no name; give --node-name=NAME or set NODE_NAME')
 }

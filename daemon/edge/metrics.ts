@@ -5,6 +5,7 @@ import { type Family, FAMILIES } from '../../ipam/core/ip.ts'
 import type { Work } from '../core/agenda.ts'
 import { type PartName, PARTS } from '../core/health.ts'
 import type { Log } from '../core/log.ts'
+import type { Called } from '../core/called.ts'
 import type { AddressUsage } from '../core/usage.ts'
 
 /** Where values come from that are only worth looking up when somebody asks. Each may throw: then it is left out. */
@@ -23,6 +24,9 @@ export interface Sources {
 /** From a round that found nothing to do (a millisecond) to the first one in a cluster of thousands. */
 const DURATION_BUCKETS = [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 60]
 
+/** From a VERSION to calls that wait for others. */
+const CALL_BUCKETS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 1, 10]
+
 /** What Prometheus is told. The daemon's numbers begin with `podwire_`; those of the process have their usual names. */
 export class Metrics {
   readonly #registry = new Registry()
@@ -32,6 +36,7 @@ export class Metrics {
   readonly #errors: Counter<'part'>
   readonly #sweeps: Counter
   readonly #swept: Counter
+  readonly #calls: Histogram<'command' | 'code'>
 
   constructor(version: string, sources: Sources, log: Log) {
     this.#log = log
@@ -41,6 +46,13 @@ export class Metrics {
       help: 'How long rounds of the reconcile loop took',
       labelNames: ['kind'],
       buckets: DURATION_BUCKETS,
+      registers: [this.#registry],
+    })
+    this.#calls = new Histogram({
+      name: 'podwire_call_duration_seconds',
+      help: 'How long CNI calls took that came by the socket; code is that of the process, 0 for success',
+      labelNames: ['command', 'code'],
+      buckets: CALL_BUCKETS,
       registers: [this.#registry],
     })
     this.#errors = this.#counter('podwire_errors_total', 'Failures, by the part that failed', ['part'])
@@ -82,6 +94,10 @@ export class Metrics {
   swept(attachments: number): void {
     this.#sweeps.inc()
     this.#swept.inc(attachments)
+  }
+
+  called({ command, code, milliseconds }: Called): void {
+    this.#calls.observe({ command, code }, milliseconds / 1000)
   }
 
   #watch(sources: Sources): void {

@@ -9,11 +9,14 @@ const SYSCTLS = `${STATE_DIR}/sysctls`
 
 /** Lets the wrapper call the plugin; answers whether it did not before. */
 export function markReady(): boolean {
-  if (existsSync(READY)) return false
+  if (isReady()) return false
   mkdirSync(STATE_DIR, { recursive: true })
   writeFileSync(READY, '')
   return true
 }
+
+/** Whether all that pods need has been in force since the machine was started. */
+export const isReady = (): boolean => existsSync(READY)
 
 /** Writes down what a setting was before it was changed for the first time. */
 export function rememberSysctl(key: string, value: string): void {

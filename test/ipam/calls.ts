@@ -43,11 +43,13 @@ export function callOf({
       program: 'podwire-ipam',
       argv: [],
       env: {},
+      sysctls: '/proc/sys',
       stdin: () => Promise.resolve(new Uint8Array()),
       stdout: () => {},
       stderr: line => void stderr.push(line),
       append: () => {},
       now: () => 0,
+      removeLink: async () => {},
     },
     env: {
       command: 'ADD',

@@ -27,11 +27,13 @@ export function fakeWorld({ env = {}, argv = [], stdin = '' }: Given = {}): Fake
     program: 'podwire',
     argv,
     env,
+    sysctls: '/proc/sys',
     stdin: async () => bytesOf(stdin),
     stdout: text => void stdout.push(text),
     stderr: line => void stderr.push(line),
     append: (path, text) => void files.set(path, (files.get(path) ?? '') + text),
     now: () => (now += 1),
+    removeLink: async () => {},
   }
   return { world, stdout, stderr, files }
 }

@@ -15,6 +15,7 @@ export const IFLA = {
   protinfo: 12,
   linkinfo: 18,
   alias: 20,
+  group: 27,
   netnsFd: 28,
   afSpec: 26,
 } as const

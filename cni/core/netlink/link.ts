@@ -114,15 +114,25 @@ export const delLink = (name: string): Request => ({
   attrs: [[IFLA.name, text(name)]],
 })
 
+/** `ip link del group N` */
+export const delLinkGroup = (group: number): Request => ({
+  type: TYPE.delLink,
+  flags: FLAG.ack,
+  header: linkHeader({}),
+  attrs: [[IFLA.group, u32(group)]],
+})
+
 /** What {@link setLink} can change. */
 export interface LinkChange {
   readonly up?: boolean
   readonly promisc?: boolean
   readonly mac?: Mac
   readonly alias?: string
+  /** Links of one group can be deleted by one request. */
+  readonly group?: number
 }
 
-/** `ip link set NAME [up] [promisc on] [address MAC] [alias TEXT]` */
+/** `ip link set NAME [up] [promisc on] [address MAC] [alias TEXT] [group N]` */
 export function setLink(name: string, change: LinkChange): Request {
   const wanted = (change.up === true ? IFF.up : 0) | (change.promisc === true ? IFF.promisc : 0)
   return {
@@ -133,6 +143,7 @@ export function setLink(name: string, change: LinkChange): Request {
       [IFLA.name, text(name)],
       ...(change.mac === undefined ? [] : [[IFLA.address, macBytes(change.mac)] as const]),
       ...(change.alias === undefined ? [] : [[IFLA.alias, text(change.alias)] as const]),
+      ...(change.group === undefined ? [] : [[IFLA.group, u32(change.group)] as const]),
     ],
   }
 }

@@ -1,0 +1,77 @@
+import type { World } from '../cni/spec/world.ts'
+import { Calls } from './calls.ts'
+import type { Called } from './core/called.ts'
+import type { Answer, Frame } from './core/frame.ts'
+import type { Log } from './core/log.ts'
+import { Together } from './core/together.ts'
+import { removeLinks } from './edge/links.ts'
+import { listen, type SocketServer } from './edge/socket.ts'
+import { pluginWorld } from './edge/world.ts'
+import type { Part } from './reconcile.ts'
+import { warmUp } from './warm.ts'
+
+/** Where launchers find the daemon; they know no other place. */
+const SOCKET = '/run/podwire/podwired.sock'
+
+/** What the service is made from. */
+export interface ServiceOptions {
+  /** Where the node's settings can be written. */
+  readonly sysctlDir: string
+  /** Whether everything that pods need of the node is in force. */
+  readonly isReady: () => boolean
+  readonly called: (call: Called) => void
+  readonly log: Log
+}
+
+/** Carries out the calls of launchers; a part of the daemon that must be there before the conflist is. */
+export class Service implements Part {
+  readonly name = 'socket'
+  readonly needs = [] as const
+  /** What the plugin's code is called with, whoever calls it here. */
+  readonly world: World
+  readonly #calls: Calls
+  readonly #log: Log
+  #server: SocketServer | undefined
+
+  constructor({ sysctlDir, isReady, called, log }: ServiceOptions) {
+    const links = new Together(removeLinks)
+    this.#log = log
+    this.world = pluginWorld(log, sysctlDir, name => links.add(name))
+    this.#calls = new Calls({
+      world: this.world,
+      isReady,
+      finished: (frame, answer, milliseconds) => {
+        called({ command: frame.env['CNI_COMMAND'] ?? '', code: answer.code, milliseconds })
+        tell(log, frame, answer, milliseconds)
+      },
+    })
+  }
+
+  /** To be awaited before anything else is begun. */
+  warmUp(): Promise<void> {
+    return warmUp(this.#calls, this.#log)
+  }
+
+  async reconcile(): Promise<void> {
+    this.#server ??= await listen(SOCKET, this.#calls, this.#log)
+  }
+
+  /** Takes no more calls, and waits for those at work. */
+  async close(): Promise<void> {
+    await this.#server?.close()
+  }
+}
+
+/** A failure is told here as well: the runtime may show it to nobody, or to somebody who does not look at nodes. */
+function tell(log: Log, { env }: Frame, { code, stdout }: Answer, milliseconds: number): void {
+  const { CNI_COMMAND: command, CNI_CONTAINERID: container, CNI_IFNAME: ifname } = env
+  const fields = { command, container, ifname, milliseconds: Number(milliseconds.toFixed(2)) }
+  if (code === 0) log.debug(fields, `${command} is done`)
+  else log.warn(fields, `${command} failed: ${messageIn(stdout)}`)
+}
+
+/** The sentence in an error's JSON. */
+function messageIn(stdout: string): string {
+  const { msg } = JSON.parse(stdout || '{}') as { msg?: string }
+  return msg ?? 'without a word'
+}
