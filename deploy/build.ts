@@ -65,7 +65,7 @@ function embed(parts: string, arch: string): void {
     disableExperimentalSEAWarning: true,
     execArgv: OPTIONS,
     // What a runtime has in NODE_OPTIONS changes nothing.
-    execArgvExtension: 'none',
+    execArgvExtension: 'cli',
   }
   writeFileSync(path, JSON.stringify(config))
   run(process.execPath, ['--build-sea', path])
