@@ -135,7 +135,10 @@ for (const manifest of [daemonSet, uninstaller]) {
       runAsUser: 0,
       allowPrivilegeEscalation: false,
       readOnlyRootFilesystem: true,
-      capabilities: { drop: ['ALL'], add: ['NET_ADMIN'] },
+      capabilities: {
+        drop: ['ALL'],
+        add: manifest === uninstaller ? ['NET_ADMIN'] : ['NET_ADMIN', 'SYS_ADMIN'],
+      },
       seccompProfile: { type: 'RuntimeDefault' },
     })
     const { hostPID, hostIPC, securityContext, initContainers } = podOf(manifest)
@@ -165,6 +168,7 @@ for (const manifest of [daemonSet, uninstaller]) {
       [cniConfDir]: '/etc/cni/net.d',
       [state]: state,
       [`${sysctlDir}/net`]: '/proc/sys/net',
+      ...(manifest === uninstaller ? {} : { '/run/netns': '/run/netns' }),
     })
     t.equal(podOf(manifest).volumes.length, containerOf(manifest).volumeMounts.length)
   })
