@@ -90,9 +90,9 @@ async function version(): Promise<string> {
   return (await import('../package.json', { with: { type: 'json' } })).default.version
 }
 
-function print(world: World, text: string): number {
+async function print(world: World, text: string): Promise<number> {
   try {
-    world.stdout(text)
+    await world.stdout(text)
     return 0
   } catch (error) {
     return refuse(world, `Cannot write to standard output: ${messageOf(error)}`, 1)

@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { podwire } from '../cni/plugin.ts'
 import { CniError } from '../cni/spec/error.ts'
 import type { AttachmentCall, Plugin } from '../cni/spec/plugin.ts'
@@ -66,7 +67,11 @@ const worldOf = (
   program: frame.program,
   env: { ...world.env, ...frame.env },
   stdin: async () => frame.stdin,
-  stdout: text => {
+  stdout: async text => {
+    // A call may take one turn of the event loop; that somebody has left meanwhile is heard of in the next, whose end
+    // is the second from here.
+    await nextTurn()
+    await nextTurn()
     if (!isAwaited()) throw new Error('the launcher is gone')
     printed.stdout = text
   },

@@ -1,27 +1,30 @@
 import { constants } from 'node:fs'
-import { copyFile, link, mkdir, stat } from 'node:fs/promises'
+import { copyFile, link, mkdir, readlink, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Log } from './core/log.ts'
-import { INNER, wrapperOf } from './core/wrapper.ts'
-import { attempt, fillWith, holdsText, lookAt, removeDrafts, replaceFile, sameBytes } from './edge/files.ts'
+import { INNER, READY } from './core/places.ts'
+import { attempt, lookAt, removeDrafts, replaceFile, replaceLink, sameBytes } from './edge/files.ts'
 
 /*
  * In the plugins' folder of the node, and nothing but this is ever touched there:
  *
- *   podwire, podwire-ipam       wrappers
+ *   podwire, podwire-ipam       the launcher, twice
  *   podwire.d/podwire           the executable
  *   podwire.d/podwire-ipam      its hard link: it looks at the name it is called by
  *   podwire.d/libatomic.so.1    the library that Node.js 26 needs and kind's nodes lack
+ *   podwire.d/ready             a symbolic link that leads somewhere when pods can be wired
  */
 
 const PROGRAM = 'podwire'
 const IPAM = 'podwire-ipam'
+const LAUNCHER = 'podwire-launch'
 const LIBRARY = 'libatomic.so.1'
+const GATE = 'ready'
 const RUNNABLE = 0o755
 
 /** Where to install from and to. */
 export interface InstallOptions {
-  /** Folder with the executable `podwire` and, where nodes need it, `libatomic.so.1`. */
+  /** Folder with `podwire`, `podwire-launch` and, where nodes need it, `libatomic.so.1`. */
   readonly from: string
   /** The node's folder of plugins: `/opt/cni/bin`. */
   readonly to: string
@@ -48,10 +51,11 @@ export async function installPlugin({ from, to, log }: InstallOptions): Promise<
   await attempt('make the folder', inner, () => mkdir(inner, { recursive: true }))
   const hasLibrary = await isThere(join(from, LIBRARY))
   const steps: (readonly [string, () => Promise<boolean>])[] = [
-    ...(hasLibrary ? [copyStep(from, inner, LIBRARY)] : []),
-    copyStep(from, inner, PROGRAM),
+    ...(hasLibrary ? [copyStep(join(from, LIBRARY), join(inner, LIBRARY))] : []),
+    copyStep(join(from, PROGRAM), join(inner, PROGRAM)),
     [join(inner, IPAM), () => ensureLink(join(inner, PROGRAM), join(inner, IPAM))],
-    ...[IPAM, PROGRAM].map(name => [join(to, name), () => ensureWrapper(join(to, name), name)] as const),
+    [join(inner, GATE), () => ensureGate(join(inner, GATE))],
+    ...[IPAM, PROGRAM].map(name => copyStep(join(from, LAUNCHER), join(to, name))),
   ]
   if (!hasLibrary)
     log.warn({ from }, `Installed no ${LIBRARY}: there is none in ${from}; the node needs its own`)
@@ -66,22 +70,22 @@ export async function installPlugin({ from, to, log }: InstallOptions): Promise<
   return { written, hasLibrary }
 }
 
-/** Before anything is written. A program in the folder of plugins would install its own wrapper as the executable. */
+/** Before anything is written. A program in the folder of plugins would install the launcher as the executable. */
 async function refuseNonsense(from: string, to: string): Promise<void> {
-  await attempt('read', join(from, PROGRAM), () => stat(join(from, PROGRAM)))
-  const source = await attempt('read', from, () => stat(from))
+  const source = await attempt('read', join(from, PROGRAM), () => stat(from))
   const target = await attempt('read', to, () => stat(to), ['ENOENT'])
-  if (source?.ino !== target?.ino || source?.dev !== target?.dev) return
-  throw new Error(
-    `Cannot install the plugin from ${from}: that is where it would go; start podwired elsewhere`,
-  )
+  if (source?.ino === target?.ino && source?.dev === target?.dev)
+    throw new Error(
+      `Cannot install the plugin from ${from}: that is where it would go; start podwired elsewhere`,
+    )
+  for (const name of [PROGRAM, LAUNCHER])
+    await attempt('read', join(from, name), () => stat(join(from, name)))
 }
 
 const isThere = async (path: string): Promise<boolean> =>
   (await attempt('read', path, () => stat(path), ['ENOENT'])) !== undefined
 
-const copyStep = (from: string, inner: string, name: string) =>
-  [join(inner, name), () => ensureCopy(join(from, name), join(inner, name))] as const
+const copyStep = (source: string, target: string) => [target, () => ensureCopy(source, target)] as const
 
 /** Makes a file a copy of another, unless it is one. */
 async function ensureCopy(source: string, target: string): Promise<boolean> {
@@ -98,10 +102,10 @@ async function ensureLink(program: string, name: string): Promise<boolean> {
   return true
 }
 
-async function ensureWrapper(path: string, name: string): Promise<boolean> {
-  const text = wrapperOf(name)
-  if ((await isRunnable(path)) && holdsText(path, text)) return false
-  await replaceFile(path, RUNNABLE, fillWith(text))
+async function ensureGate(path: string): Promise<boolean> {
+  if ((await lookAt(path))?.isSymbolicLink() && (await attempt('read', path, () => readlink(path))) === READY)
+    return false
+  await replaceLink(path, READY)
   return true
 }
 
@@ -111,8 +115,8 @@ async function isRunnable(path: string): Promise<boolean> {
   return found?.isFile() === true && (found.mode & 0o777) === RUNNABLE
 }
 
-/** Our files in the folder of plugins, wrappers first: nobody is to start a program that is half gone. */
+/** Our files in the folder of plugins, launchers first: nobody is to start a program that is half gone. */
 export const pluginFiles = (to: string): readonly string[] => [
   ...[PROGRAM, IPAM].map(name => join(to, name)),
-  ...[PROGRAM, IPAM, LIBRARY].map(name => join(to, INNER, name)),
+  ...[PROGRAM, IPAM, LIBRARY, GATE].map(name => join(to, INNER, name)),
 ]

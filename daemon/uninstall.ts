@@ -9,9 +9,9 @@ import type { World } from '../cni/spec/world.ts'
 import { FAMILIES, formatCidr } from '../ipam/core/ip.ts'
 import { BRIDGE, CONFLIST } from './core/conflist.ts'
 import type { Log } from './core/log.ts'
-import { ownVeths, whyBridgeStays } from './core/remains.ts'
+import { ownLinks, whyBridgeStays } from './core/remains.ts'
 import { PROTOCOL } from './core/routes.ts'
-import { INNER } from './core/wrapper.ts'
+import { INNER } from './core/places.ts'
 import { attempt, removeFile, removeFolder } from './edge/files.ts'
 import { applyChange } from './edge/routes.ts'
 import { pluginFiles } from './install.ts'
@@ -51,7 +51,7 @@ export async function uninstall({
     () => removeInner(join(cniBinDir, INNER), log),
     () => removeTable(world, log),
     async () => removeRoutes(log),
-    async () => removeVeths(log),
+    async () => removeLinks(log),
     async () => removeBridge(log),
     async () => restoreSysctls(sysctls.former, sysctls.folder, log),
     () => empty(stateDir, log),
@@ -104,10 +104,10 @@ async function removeRoutes(log: Log): Promise<void> {
 }
 
 /** The pods' ends go with the node's. */
-async function removeVeths(log: Log): Promise<void> {
+async function removeLinks(log: Log): Promise<void> {
   using site = new Site()
   await all(
-    ownVeths(site.links()).map(
+    ownLinks(site.links()).map(
       ({ name }) =>
         async () =>
           removeLink(site, name, log),

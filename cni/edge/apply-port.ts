@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import { setForwarding } from '../core/netlink/port.ts'
 import { CniError } from '../spec/error.ts'
 import type { World } from '../spec/world.ts'
@@ -8,6 +8,8 @@ import type { Site } from './site.ts'
 /** The kernel notices a veth's carrier in a worker of its own, at once or, in the worst case, a second later. */
 const CARRIER_MS = 3_000
 const POLL_MS = 1
+/** Mostly it is a matter of microseconds, and a timer's shortest time is a millisecond. */
+const TURNS = 20
 
 /**
  * Lets a bridge port forward. Without this the port starts when the kernel's link watch comes round to it, and the
@@ -15,7 +17,8 @@ const POLL_MS = 1
  */
 export async function forward(host: Site, name: string, world: World): Promise<void> {
   const request = setForwarding(host.index(name))
-  for (const deadline = world.now() + CARRIER_MS; ; await sleep(POLL_MS)) {
+  const deadline = world.now() + CARRIER_MS
+  for (let turn = 0; ; turn += 1, await (turn < TURNS ? nextTurn() : sleep(POLL_MS))) {
     try {
       return void host.netlink.request(request)
     } catch (error) {

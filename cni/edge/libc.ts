@@ -33,8 +33,12 @@ export const errno = (): number => ffi.getInt32(libc().__errno_location())
 /** Where libuv has a word of its own for what include/uapi/asm-generic/errno.h calls otherwise. */
 const KERNEL_NAMES: ReadonlyMap<string, string> = new Map([['ENOTSUP', 'EOPNOTSUPP']])
 
+let names: ReturnType<typeof getSystemErrorMap> | undefined
+
 /** The kernel's name of an errno: `ENOENT`. */
 export function errnoName(number: number): string {
-  const name = getSystemErrorMap().get(-number)?.[0] ?? `errno ${number}`
+  // Node makes the map anew each time it is asked for.
+  names ??= getSystemErrorMap()
+  const name = names.get(-number)?.[0] ?? `errno ${number}`
   return KERNEL_NAMES.get(name) ?? name
 }

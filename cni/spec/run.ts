@@ -19,7 +19,7 @@ export async function run(world: World, plugin: Plugin): Promise<number> {
   const answer = await answerTo(world, plugin)
   if (answer.ok) return deliver(world, answer)
   if (isBug(answer.thrown)) world.stderr(stackOf(answer.thrown))
-  print(world, errorJson(answer.thrown, answer.version, command))
+  await print(world, errorJson(answer.thrown, answer.version, command))
   return 1
 }
 
@@ -110,7 +110,7 @@ const attachmentCall = (call: Call): AttachmentCall => ({
 
 /** Prints an answer. A result that nobody has read is no attachment to anybody: it is taken back. */
 async function deliver(world: World, { json, takeBack }: Extract<Answer, { ok: true }>): Promise<number> {
-  if (json === undefined || print(world, json)) return 0
+  if (json === undefined || (await print(world, json))) return 0
   await takeBack?.().catch((error: unknown) =>
     world.stderr(`Cannot take the attachment back: ${messageOf(error)}`),
   )
@@ -118,9 +118,9 @@ async function deliver(world: World, { json, takeBack }: Extract<Answer, { ok: t
 }
 
 /** Writes the one JSON; false when nobody reads it any more, which is then no reason to throw. */
-function print(world: World, json: JsonObject): boolean {
+async function print(world: World, json: JsonObject): Promise<boolean> {
   try {
-    world.stdout(`${JSON.stringify(json, null, 2)}\n`)
+    await world.stdout(`${JSON.stringify(json, null, 2)}\n`)
     return true
   } catch (error) {
     world.stderr(`Cannot write the answer to standard output: ${messageOf(error)}`)

@@ -13,8 +13,8 @@ export interface World {
   readonly sysctls: string
   /** All of standard input, up to its end. Throws a CniError when it does not end in time or is too large. */
   stdin(): Promise<Uint8Array>
-  /** Writes the one JSON of the call; called at most once. */
-  stdout(text: string): void
+  /** Writes the one JSON of the call; called at most once. Throws when nobody reads it any more. */
+  stdout(text: string): void | Promise<void>
   /** Writes one line for people. */
   stderr(line: string): void
   /** Adds text to the end of a file, for traces; throws when it cannot. */

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Stats } from 'node:fs'
-import { chmod, lstat, mkdir, open, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises'
+import { chmod, lstat, mkdir, open, readdir, rename, rm, rmdir, symlink, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { messageOf } from '../../cni/spec/error.ts'
 import { errnoOf, readPlain } from '../../ipam/edge/files.ts'
@@ -72,12 +72,22 @@ export async function replaceFile(
   mode: number,
   fill: (draft: string) => Promise<void>,
 ): Promise<void> {
-  const draft = draftOf(path)
-  try {
-    await mkdir(dirname(path), { recursive: true })
+  await replace(path, async draft => {
     await fill(draft)
     await chmod(draft, mode)
     await flush(draft)
+  })
+}
+
+/** Puts a symbolic link into the place of a file or another link, in one moment. */
+export const replaceLink = (path: string, target: string): Promise<void> =>
+  replace(path, draft => symlink(target, draft))
+
+async function replace(path: string, make: (draft: string) => Promise<void>): Promise<void> {
+  const draft = draftOf(path)
+  try {
+    await mkdir(dirname(path), { recursive: true })
+    await make(draft)
     await rename(draft, path)
     await flush(dirname(path))
   } catch (cause) {

@@ -69,7 +69,7 @@ function converse(socket: Socket, carrier: Carrier, log: Log): void {
   socket.setTimeout(PATIENCE_MS, () => socket.destroy())
   socket.on('error', error => log.debug({}, `A launcher left: ${error.message}`))
   // A launcher closes no half: its end is the end.
-  socket.on('close', () => (isGone = true))
+  for (const event of ['end', 'close']) socket.on(event, () => (isGone = true))
   const hear = (chunk: Buffer): void => {
     received = Buffer.concat([received, chunk])
     const frame = parseOrClose(socket, received, log)

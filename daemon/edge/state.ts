@@ -1,13 +1,13 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { READY } from '../core/wrapper.ts'
+import { READY } from '../core/places.ts'
 
 /** What the daemon remembers until the machine is started anew. */
 export const STATE_DIR = dirname(READY)
 
 const SYSCTLS = `${STATE_DIR}/sysctls`
 
-/** Lets the wrapper call the plugin; answers whether it did not before. */
+/** Lets the launcher call the plugin; answers whether it did not before. */
 export function markReady(): boolean {
   if (isReady()) return false
   mkdirSync(STATE_DIR, { recursive: true })

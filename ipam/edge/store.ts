@@ -1,6 +1,7 @@
 import {
   accessSync,
   constants,
+  existsSync,
   linkSync,
   lstatSync,
   mkdirSync,
@@ -53,7 +54,8 @@ export function openStore(dataDir: string, network: NetworkName, warn: (line: st
 
 /** The names in a folder; none when it is missing. Throws `store`. */
 export const list = (folder: string): string[] =>
-  attempt('list', folder, () => readdirSync(folder), ['ENOENT']) ?? []
+  // Most folders that are asked for are not there, and an error costs five times as much as a look.
+  (existsSync(folder) ? attempt('list', folder, () => readdirSync(folder), ['ENOENT']) : undefined) ?? []
 
 /** The text of every address that is held, whatever its file holds. Throws `store`. */
 export const taken = (store: Store): ReadonlySet<string> => new Set(list(store.folder))
@@ -182,8 +184,11 @@ export function unclaim(store: Store, attachment: Attachment, { ip, inode, writt
 
 /** Makes the folders of a network. Throws `store`. */
 export function makeFolders(store: Store): void {
-  attempt('make', store.folder, () => mkdirSync(store.folder, { recursive: true, mode: 0o755 }))
-  attempt('make', store.index, () => mkdirSync(store.index, { recursive: true, mode: 0o700 }))
+  for (const [path, mode] of [
+    [store.folder, 0o755],
+    [store.index, 0o700],
+  ] as const)
+    if (!existsSync(path)) attempt('make', path, () => mkdirSync(path, { recursive: true, mode }))
 }
 
 /** Makes a folder; fine when it exists already. Throws `store`. */

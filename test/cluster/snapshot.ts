@@ -1,7 +1,7 @@
 import type { Stage } from './stage.ts'
 
 /**
- * All that Podwire could leave on a node. Not looked at: rules of kube-proxy and `portmap`, which are in iptables' tables;
+ * All that Podwire could leave on a node. Not looked at: rules of kube-proxy, which are in iptables' tables;
  * the empty folder that the kubelet makes to mount the state; link-local addresses, which a node that boots makes anew.
  */
 const LOOK = `

@@ -7,8 +7,6 @@ export interface Traces {
   /** Lines of all that nft lists: chains, maps and their elements. */
   readonly rules: number
   readonly routes: number
-  /** Rules that `portmap` makes for hostPorts. */
-  readonly hostPorts: number
 }
 
 const COUNT = `
@@ -16,7 +14,6 @@ cd /run/podwire/ipam/podwire && echo addresses $(grep -L '^leak' * | grep -vc '^
 echo veths $(ip -o link show type veth | grep -c master)
 echo rules $(nft list table inet podwire | wc -l)
 echo routes $( (ip -4 route show table all; ip -6 route show table all) | grep -vcE 'cache|expires')
-echo hostPorts $( (iptables-save; ip6tables-save) 2>/dev/null | grep -c '^-A CNI-')
 `
 
 /** Counts what there is on each node. */

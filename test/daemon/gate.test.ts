@@ -1,13 +1,13 @@
 import { rmSync, writeFileSync } from 'node:fs'
 import t from 'tap'
-import { READY } from '../../daemon/core/wrapper.ts'
+import { READY } from '../../daemon/core/places.ts'
 import { formerSysctls, markReady, rememberSysctl, STATE_DIR } from '../../daemon/edge/state.ts'
 import { run } from '../ipam/spawn.ts'
 import { Installation } from './installation.ts'
 
 /*
  * The conflist survives a reboot, and a kubelet starts pods by it at once. Until the daemon has been up since, the
- * plugin's wrapper has them try again: a pod that was wired under a podCIDR of former times could not be reached.
+ * plugin's launcher has them try again: a pod that was wired under a podCIDR of former times could not be reached.
  */
 
 t.test('After a boot ADD and STATUS wait for the daemon, and nothing else does', async t => {

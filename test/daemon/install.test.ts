@@ -4,11 +4,12 @@ import {
   chmodSync,
   copyFileSync,
   cpSync,
-  existsSync,
   linkSync,
+  lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -17,6 +18,7 @@ import {
 } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import t from 'tap'
+import { READY } from '../../daemon/core/places.ts'
 import { run } from '../ipam/spawn.ts'
 import { INSTALLED, Installation, OTHERS, standIn } from './installation.ts'
 
@@ -30,32 +32,38 @@ const WRITE_ORDER = [
   'podwire.d/libatomic.so.1',
   'podwire.d/podwire',
   'podwire.d/podwire-ipam',
+  'podwire.d/ready',
   'podwire-ipam',
   'podwire',
 ]
 
-t.test('An installation leaves wrappers, the executable under two names, and the library', async t => {
-  const node = new Installation(t)
-  const { written, hasLibrary, lines } = await node.install()
-  t.same(written, WRITE_ORDER)
-  t.equal(hasLibrary, true)
-  t.same(
-    lines,
-    WRITE_ORDER.map(name => `info Installed ${join(node.to, name)}`),
-  )
-  t.same(node.ours(), INSTALLED)
-  for (const name of INSTALLED) t.equal(statSync(join(node.to, name)).mode & 0o777, 0o755, name)
-  t.equal(await node.call('podwire'), V1)
-  t.equal(await node.call('podwire-ipam'), 'v1 podwire-ipam an argument, and input')
-  const inner = join(node.to, 'podwire.d')
-  t.equal(statSync(join(inner, 'podwire')).ino, statSync(join(inner, 'podwire-ipam')).ino)
-})
+t.test(
+  'An installation leaves launchers, the executable under two names, the library and the gate',
+  async t => {
+    const node = new Installation(t)
+    const { written, hasLibrary, lines } = await node.install()
+    t.same(written, WRITE_ORDER)
+    t.equal(hasLibrary, true)
+    t.same(
+      lines,
+      WRITE_ORDER.map(name => `info Installed ${join(node.to, name)}`),
+    )
+    t.same(node.ours(), INSTALLED)
+    for (const name of INSTALLED.filter(name => name !== 'podwire.d/ready'))
+      t.equal(statSync(join(node.to, name)).mode & 0o777, 0o755, name)
+    t.equal(readlinkSync(join(node.to, 'podwire.d/ready')), READY)
+    t.equal(await node.call('podwire'), V1)
+    t.equal(await node.call('podwire-ipam'), 'v1 podwire-ipam an argument, and input')
+    const inner = join(node.to, 'podwire.d')
+    t.equal(statSync(join(inner, 'podwire')).ino, statSync(join(inner, 'podwire-ipam')).ino)
+  },
+)
 
 t.test('What is there already is not touched', async t => {
   const node = new Installation(t)
   await node.install()
   const stats = () =>
-    INSTALLED.map(name => statSync(join(node.to, name), { bigint: true })).map(({ ino, ctimeNs }) => [
+    INSTALLED.map(name => lstatSync(join(node.to, name), { bigint: true })).map(({ ino, ctimeNs }) => [
       ino,
       ctimeNs,
     ])
@@ -73,6 +81,7 @@ t.test('Only what differs is written', async t => {
     [() => writeFileSync(join(node.to, 'podwire'), '#!/bin/sh\n'), ['podwire']],
     [() => chmodSync(join(node.to, 'podwire-ipam'), 0o644), ['podwire-ipam']],
     [() => rmSync(join(node.to, 'podwire.d/podwire-ipam')), ['podwire.d/podwire-ipam']],
+    [() => rmSync(join(node.to, 'podwire.d/ready')), ['podwire.d/ready']],
     [
       () => chmodSync(join(node.to, 'podwire.d/podwire'), 0o600),
       ['podwire.d/podwire', 'podwire.d/podwire-ipam'],
@@ -103,7 +112,7 @@ t.test('An executable that was copied there by hand is replaced, also by symboli
   t.equal(await node.call(), V1)
 })
 
-t.test('A wrapper hands on arguments, input, environment and exit code', async t => {
+t.test('A launcher hands on arguments, input, environment and exit code', async t => {
   const node = new Installation(t)
   await node.install()
   t.match(await node.call('podwire', { CODE: '7' }), /^7 v1 podwire/)
@@ -128,7 +137,7 @@ t.test('A wrapper hands on arguments, input, environment and exit code', async t
   t.same((await variables('LD_LIBRARY_PATH='))[0], `LD_LIBRARY_PATH=${inner}`, 'no empty entry')
 })
 
-t.test('A wrapper works from any folder, by any path', async t => {
+t.test('A launcher works from any folder, by any path', async t => {
   const node = new Installation(t)
   await node.install()
   for (const [cwd, command] of [
@@ -143,8 +152,8 @@ t.test('A wrapper works from any folder, by any path', async t => {
 
 t.test('No call fails while the plugin is replaced again and again', async t => {
   const node = new Installation(t)
-  node.program(node.to, standIn('v0'))
-  linkSync(join(node.to, 'podwire'), join(node.to, 'podwire-ipam'))
+  node.release('v0')
+  await node.install()
   const over = new AbortController()
   const seen = new Set<string>()
   const callers = ['podwire', 'podwire-ipam', 'podwire', 'podwire-ipam'].map(async name => {
@@ -285,6 +294,8 @@ t.test('The real plugin works on a node without libatomic, by the library beside
   mkdirSync(node.from)
   linkSync(join(node.root, 'libatomic'), join(node.from, 'libatomic.so.1'))
   symlinkSync(built, join(node.from, 'podwire'))
+  symlinkSync(`${built}-launch`, join(node.from, 'podwire-launch'))
+  mkdirSync(join(node.root, 'proc'))
   const before = process.memoryUsage.rss()
   await node.install()
   t.same((await node.install()).written, [])
@@ -293,8 +304,13 @@ t.test('The real plugin works on a node without libatomic, by the library beside
     megabytes < 50,
     `took ${Math.round(megabytes)} MB of memory, of a program of ${statSync(built).size} bytes`,
   )
+  // In mounts of its own, so that nobody ever removes the folder with /proc in it.
+  const enter = 'mount --bind /proc "$0/proc" && exec chroot "$0" "$1"'
   const call = (path: string) =>
-    run(['chroot', node.root, path], { CNI_COMMAND: 'VERSION', PATH: process.env['PATH'] }).outcome
+    run(['unshare', '-m', 'sh', '-c', enter, node.root, path], {
+      CNI_COMMAND: 'VERSION',
+      PATH: process.env['PATH'],
+    }).outcome
   const plain = await call('/opt/cni/bin/podwire.d/podwire')
   t.match(plain, { status: 127, stderr: /libatomic\.so\.1: cannot open shared object file/ })
   for (const name of ['podwire', 'podwire-ipam']) {
@@ -302,6 +318,10 @@ t.test('The real plugin works on a node without libatomic, by the library beside
     t.same([status, stderr], [0, ''])
     t.match(JSON.parse(lines.join('')), { cniVersion: '1.1.0' })
   }
-  t.notOk(existsSync(join(node.root, 'proc')), 'and it needs no /proc for that')
-  t.same(readdirSync(join(node.to, 'podwire.d')).sort(), ['libatomic.so.1', 'podwire', 'podwire-ipam'])
+  t.same(readdirSync(join(node.to, 'podwire.d')).sort(), [
+    'libatomic.so.1',
+    'podwire',
+    'podwire-ipam',
+    'ready',
+  ])
 })

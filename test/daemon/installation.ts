@@ -1,6 +1,15 @@
 import { execFileSync } from 'node:child_process'
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { join, resolve } from 'node:path'
 import { installPlugin, type InstallReport } from '../../daemon/install.ts'
 import { run } from '../ipam/spawn.ts'
 import { fakeLog } from '../support/log.ts'
@@ -8,6 +17,9 @@ import { fakeLog } from '../support/log.ts'
 /** What stands in for the executable: it prints its version, the name it was called by and its arguments, then its input. */
 export const standIn = (version: string, padding = 0): string =>
   `#!/bin/sh\necho "${version} \${0##*/} $*"\ncat\nexit "\${CODE:-0}"\n${'#'.repeat(padding)}\n`
+
+/** The launcher as it was built. */
+const LAUNCHER = resolve('dist/podwire-launch')
 
 /** What else is in a node's folder of plugins. */
 export const OTHERS = ['host-local', 'loopback', 'portmap', 'ptp']
@@ -20,6 +32,7 @@ export const INSTALLED = [
   'podwire.d/libatomic.so.1',
   'podwire.d/podwire',
   'podwire.d/podwire-ipam',
+  'podwire.d/ready',
 ]
 
 /** A folder to install from, and a node's folder of plugins with those of others in it. */
@@ -45,6 +58,7 @@ export class Installation {
   release(version: string, padding = 0): void {
     this.program(this.from, standIn(version, padding))
     writeFileSync(join(this.from, 'libatomic.so.1'), `library of ${version}`)
+    copyFileSync(LAUNCHER, join(this.from, 'podwire-launch'))
   }
 
   /** Writes an executable `podwire`. */

@@ -12,6 +12,7 @@ import {
 import { setTimeout as after } from 'node:timers/promises'
 import t from 'tap'
 import { type Attach, type Config, Lab, type Pod, PODWIRE } from '../netns/lab.ts'
+import { whyNoLimits } from '../netns/limits.ts'
 import { Broom } from './broom.ts'
 
 /*
@@ -56,7 +57,7 @@ t.test('a sweep frees what a dead container holds, after the grace period', asyn
   t.match(await broom.sweep(1), { report: { attachments: 1, freed: 0, waiting: 1 } })
   t.match(await broom.sweep(GRACE), { report: { attachments: 1, freed: 0, waiting: 1 } })
   const { report, log } = await broom.sweep(GRACE + 1)
-  t.same(report, { attachments: 1, freed: 1, rules: 0, waiting: 0, failures: [] })
+  t.same(report, { attachments: 1, freed: 1, rules: 0, ifbs: 0, waiting: 0, failures: [] })
   t.equal(log.length, 1)
   t.match(log[0], /^Freed \S+ and \S+ of container c2, interface eth0: its veth \S+ is gone/)
   t.equal((await lab.traces()).reservations.length, 4, 'two addresses and their links in the index are left')
@@ -66,6 +67,34 @@ t.test('a sweep frees what a dead container holds, after the grace period', asyn
     log: { length: 0 },
   })
 })
+
+t.test(
+  'a sweep takes the ifb devices of dead containers, whether or not they hold addresses',
+  { skip: whyNoLimits() },
+  async t => {
+    const lab = new Lab(t)
+    const config = configOf(lab)
+    const limited = { ...config, egressRate: 8e6, egressBurst: 8e6 }
+    const other = { ...limited, name: 'other', mode: 'l2', ipam: undefined, isDefaultGateway: false }
+    const [pod, leaked] = [await lab.attach(limited), await lab.attach(limited)]
+    const bare = await lab.attach({ ...other, name: 'lab' })
+    await leak(lab, leaked, bare, await lab.attach(other))
+    const ifbOf = ({ result }: Pod): string => result.interfaces[3].name
+    const broom = new Broom(t, lab, config, GRACE)
+    t.match(await broom.sweep(0), { report: { attachments: 1, freed: 0, ifbs: 0, waiting: 2 } })
+    const { report, log } = await broom.sweep(GRACE)
+    t.same(report, { attachments: 1, freed: 1, rules: 0, ifbs: 1, waiting: 0, failures: [] })
+    t.match(log[1], /^Removed the ifb device bwp\S+: /)
+    const { links } = await lab.traces()
+    const [kept, ...gone] = [pod, leaked, bare].map(ifbOf)
+    t.ok(links.includes(kept!), 'the live container’s is there')
+    t.notOk(
+      gone.some(name => links.includes(name)),
+      'those of the dead are gone',
+    )
+    t.equal(links.filter(name => name.startsWith('bwp')).length, 2, 'another network’s is nobody’s business')
+  },
+)
 
 t.test('a sweep never takes a live container, however often it runs', async t => {
   const lab = new Lab(t)
@@ -113,8 +142,6 @@ t.test('rules of an earlier config of the network go too, those of other network
   const broom = new Broom(t, lab, configOf(lab), GRACE)
   await broom.sweep(0)
   t.match(await broom.sweep(GRACE), { report: { freed: 1, rules: 0, waiting: 0 } })
-  await broom.sweep(GRACE + 1)
-  t.match(await broom.sweep(2 * GRACE + 1), { report: { freed: 0, rules: 1, waiting: 0 } })
   const { rules, reservations } = await lab.traces()
   t.ok(rules.length > 0 && rules.every(rule => !rule.includes(hostVeth(leaked))))
   t.ok(
@@ -318,7 +345,7 @@ t.test('what a container of the same name holds anew is not stale', async t => {
   t.match(await broom.sweep(2 * GRACE), { report: { freed: 1, waiting: 0 } })
 })
 
-t.test('addresses are freed also when nft fails, which the report says', async t => {
+t.test('a sweep needs no nft', async t => {
   const lab = new Lab(t)
   const config = configOf(lab)
   await leak(lab, await lab.attach(config))
@@ -326,14 +353,21 @@ t.test('addresses are freed also when nft fails, which the report says', async t
   const broom = new Broom(t, lab, config, GRACE, { PATH: `${lab.folder}:${process.env['PATH']}` })
   await broom.sweep(0)
   const { report } = await broom.sweep(GRACE)
-  t.match(report, { freed: 1, failures: [/^Cannot list table "inet podwire": it is broken/] })
+  t.same([report?.freed, report?.failures], [1, []])
 })
 
 t.test('a store that is none, or is missing', async t => {
   const lab = new Lab(t)
   const config = configOf(lab)
   const broom = new Broom(t, lab, config, 0)
-  t.same((await broom.sweep(0)).report, { attachments: 0, freed: 0, rules: 0, waiting: 0, failures: [] })
+  t.same((await broom.sweep(0)).report, {
+    attachments: 0,
+    freed: 0,
+    rules: 0,
+    ifbs: 0,
+    waiting: 0,
+    failures: [],
+  })
   mkdirSync(`${lab.folder}/ipam`)
   writeFileSync(store(lab), 'no folder')
   t.match(await broom.sweep(1), { error: /^Cannot list \/run\/.*not a folder/ })

@@ -123,7 +123,7 @@ t.test('Uninstalling leaves the node as it was', async t => {
     routes: /10\.244\.2\.0[^]*10\.244\.3\.0[^]*fd00:10:244:2::/,
     rules: /inet podwire[^]*leaving-/,
     configs: { length: 2 },
-    plugins: { length: 6 },
+    plugins: { length: 7 },
     state: { length: 2 },
   })
   const { code, lines } = await node.uninstall()

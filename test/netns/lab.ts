@@ -1,7 +1,9 @@
 import { execFile, execFileSync, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { installPlugin, IS_FAST, LabDaemon } from './lab-daemon.ts'
 
 /** The program under test, as `make build` leaves it. */
 export const PODWIRE = `${import.meta.dirname}/../../dist/podwire`
@@ -35,7 +37,7 @@ export interface Pod extends Attach {
 }
 
 interface Teardown {
-  teardown(handler: () => void): void
+  teardown(handler: () => void | Promise<void>): void
 }
 
 const run = promisify(execFile)
@@ -50,11 +52,16 @@ export class Lab {
   readonly #namespaces: string[] = []
   #pods = 0
   #counters = 0
+  #daemon: LabDaemon | undefined
+  readonly #isFast: boolean
 
-  constructor(t: Teardown) {
+  /** `isFast`: calls go by the launcher to a daemon. */
+  constructor(t: Teardown, isFast = IS_FAST) {
+    this.#isFast = isFast
     this.folder = mkdtempSync('/run/lab-')
     this.host = this.namespace('host')
-    t.teardown(() => {
+    t.teardown(async () => {
+      await this.#daemon?.stop()
       for (const name of this.#namespaces) execFileSync('ip', ['netns', 'del', name])
       rmSync(this.folder, { recursive: true, force: true })
     })
@@ -100,7 +107,7 @@ export class Lab {
   }
 
   /** Calls the plugin in the host's namespace, as a container runtime does. */
-  call(
+  async call(
     command: string,
     config: unknown,
     attach?: Attach,
@@ -114,7 +121,20 @@ export class Lab {
       ...(attach === undefined ? {} : this.#attachment(attach)),
     }
     const input = JSON.stringify(config)
-    return plugin(['nsenter', `--net=${this.path(this.host)}`, program, ...args], env, input)
+    const start = this.#isFast && program === PODWIRE ? await this.#launch() : [program]
+    return plugin(['nsenter', `--net=${this.path(this.host)}`, ...start, ...args], env, input)
+  }
+
+  /** The command that starts the launcher where the daemon is. */
+  async #launch(): Promise<string[]> {
+    return [...(await this.daemon.enter()), join(this.folder, 'bin/podwire')]
+  }
+
+  /** The daemon on the host, which comes when it is first asked for. */
+  get daemon(): LabDaemon {
+    if (this.#daemon === undefined) installPlugin(this.folder)
+    this.#daemon ??= new LabDaemon(this.folder, this.path(this.host))
+    return this.#daemon
   }
 
   /** ADDs a new container, of which `attach` may say more. Throws when the ADD fails. */

@@ -17,8 +17,9 @@ export function interfaceSteps(wish: Wish): Step[] {
     ...familiesOf(result).flatMap(family => interfaceSysctls(wish, family)),
     ...containerAddresses(wish),
     up,
-    forward,
     ...routeSteps(wish),
+    // After the routes: by then the kernel has mostly seen the carrier that it waits for.
+    forward,
     { kind: 'announce', name, mac },
     ...(config.dad ? [{ kind: 'settle', name } as const] : []),
   ]
