@@ -21,7 +21,7 @@ tests = $(wildcard $(addsuffix /*.test.ts,$(1)))
 SHELL := /bin/bash -o pipefail
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help build demo test format types lint unit netns conformance image cluster-there test-cluster bench bench-nodes
+.PHONY: help build demo test format types lint unit netns fast conformance image cluster-there test-cluster bench bench-nodes
 .PHONY: golden kind-there kind-up kind-down e2e fmt clean
 
 help: ## Print this help
@@ -33,7 +33,7 @@ demo: build ## Wire three pods on this machine, look at what was made, take it a
 	@deploy/prerequisites demo
 	@test/isolated node test/demo/demo.ts
 
-test: format types lint unit netns conformance ## Check everything: form, types, lint, and all tests
+test: format types lint unit netns fast conformance ## Check everything: form, types, lint, and all tests
 
 format: $(NODE_MODULES) ## Check that prettier would change nothing
 	prettier --check .
@@ -51,6 +51,10 @@ unit: $(NODE_MODULES) ## Test the pure code, with coverage, and what needs no ke
 netns: build ## Test the built program on this machine's kernel, in namespaces of their own
 	@deploy/prerequisites test
 	test/isolated $(call run,--disable-coverage --timeout=300 $(call tests,test/netns test/ipam test/daemon test/launch test/fuzz))
+
+fast: build ## Test the same by the launcher and a daemon, as pods are wired in a cluster
+	@deploy/prerequisites test
+	PODWIRE_FAST=1 test/isolated $(call run,--disable-coverage --timeout=300 $(call tests,test/netns))
 
 conformance: build ## Test with container runtimes that others wrote
 	@deploy/prerequisites test

@@ -20,8 +20,6 @@ export interface CallsOptions {
   readonly world: World
   /** Whether everything that pods need of the node is in force. */
   readonly isReady: () => boolean
-  /** A call is over: for logs and metrics. */
-  readonly finished: (frame: Frame, answer: Answer, milliseconds: number) => void
 }
 
 /** Carries out the calls that launchers hand over: the same code as in the executable, already running. */
@@ -45,14 +43,11 @@ export class Calls implements Carrier {
   }
 
   async #carryOut(frame: Frame, isAwaited: () => boolean): Promise<Answer> {
-    const { world, isReady, finished } = this.#options
-    const started = world.now()
+    const { world, isReady } = this.#options
     const printed = { stdout: '', stderr: '' }
     const plugin = guard(PLUGINS[frame.program] ?? podwire, frame, isReady)
     const code = await run(worldOf(world, frame, printed, isAwaited), plugin)
-    const answer = { code, ...printed }
-    finished(frame, answer, world.now() - started)
-    return answer
+    return { code, ...printed }
   }
 }
 

@@ -1,3 +1,4 @@
+import { COMMANDS } from '../cni/spec/environment.ts'
 import type { World } from '../cni/spec/world.ts'
 import { Calls } from './calls.ts'
 import type { Called } from './core/called.ts'
@@ -5,7 +6,7 @@ import type { Answer, Frame } from './core/frame.ts'
 import type { Log } from './core/log.ts'
 import { Together } from './core/together.ts'
 import { removeLinks } from './edge/links.ts'
-import { listen, type SocketServer } from './edge/socket.ts'
+import { type Carrier, listen, type SocketServer } from './edge/socket.ts'
 import { pluginWorld } from './edge/world.ts'
 import type { Part } from './reconcile.ts'
 import { warmUp } from './warm.ts'
@@ -23,13 +24,14 @@ export interface ServiceOptions {
   readonly log: Log
 }
 
-/** Carries out the calls of launchers; a part of the daemon that must be there before the conflist is. */
-export class Service implements Part {
+/** Serves launchers; a part of the daemon that must be there before the conflist is. */
+export class Service implements Part, Carrier {
   readonly name = 'socket'
   readonly needs = [] as const
   /** What the plugin's code is called with, whoever calls it here. */
   readonly world: World
   readonly #calls: Calls
+  readonly #called: (call: Called) => void
   readonly #log: Log
   #server: SocketServer | undefined
 
@@ -37,14 +39,8 @@ export class Service implements Part {
     const links = new Together(removeLinks)
     this.#log = log
     this.world = pluginWorld(log, sysctlDir, name => links.add(name))
-    this.#calls = new Calls({
-      world: this.world,
-      isReady,
-      finished: (frame, answer, milliseconds) => {
-        called({ command: frame.env['CNI_COMMAND'] ?? '', code: answer.code, milliseconds })
-        tell(log, frame, answer, milliseconds)
-      },
-    })
+    this.#called = called
+    this.#calls = new Calls({ world: this.world, isReady })
   }
 
   /** To be awaited before anything else is begun. */
@@ -53,7 +49,20 @@ export class Service implements Part {
   }
 
   async reconcile(): Promise<void> {
-    this.#server ??= await listen(SOCKET, this.#calls, this.#log)
+    this.#server ??= await listen(SOCKET, this, this.#log)
+  }
+
+  takes(frame: Frame): boolean {
+    return this.#calls.takes(frame)
+  }
+
+  async carryOut(frame: Frame, isAwaited: () => boolean): Promise<Answer> {
+    const started = this.world.now()
+    const answer = await this.#calls.carryOut(frame, isAwaited)
+    const milliseconds = this.world.now() - started
+    this.#called({ command: commandOf(frame), code: answer.code, milliseconds })
+    tell(this.#log, frame, answer, milliseconds)
+    return answer
   }
 
   /** Takes no more calls, and waits for those at work. */
@@ -61,6 +70,10 @@ export class Service implements Part {
     await this.#server?.close()
   }
 }
+
+/** Whoever calls may set CNI_COMMAND to anything, and metrics keep what they were once told. */
+const commandOf = ({ env }: Frame): string =>
+  COMMANDS.find(command => command === env['CNI_COMMAND']) ?? 'other'
 
 /** A failure is told here as well: the runtime may show it to nobody, or to somebody who does not look at nodes. */
 function tell(log: Log, { env }: Frame, { code, stdout }: Answer, milliseconds: number): void {

@@ -14,8 +14,8 @@ export interface Attachment {
   readonly ifname: IfName
 }
 
-const COMMANDS = ['ADD', 'DEL', 'CHECK', 'GC', 'STATUS', 'VERSION'] as const
 /** The operations of the specification. */
+export const COMMANDS = ['ADD', 'DEL', 'CHECK', 'GC', 'STATUS', 'VERSION'] as const
 export type Command = (typeof COMMANDS)[number]
 /** Those that work on a network; VERSION needs neither environment nor config. */
 export type Operation = Exclude<Command, 'VERSION'>

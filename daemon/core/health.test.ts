@@ -23,6 +23,7 @@ t.test('readiness() has one line for each part, with what is known of it, and a 
     text: `[+] api: in order
 [+] node: in order
 [+] install: in order
+[+] socket: in order
 [+] sysctls: in order
 [+] routes: 3 of 3 present
 [+] masquerade: in order
@@ -45,6 +46,7 @@ t.test('readiness() names what the node waits for, and for how long it fails', a
     text: `[-] api: not heard from the API server for 130 s: connect ECONNREFUSED
 [-] node: waiting: this node has no podCIDRs yet
 [+] install: in order
+[+] socket: in order
 [+] sysctls: in order
 [+] routes: in order
 [-] masquerade: failing for 12 s: nft is missing

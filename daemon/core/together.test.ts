@@ -11,17 +11,20 @@ function stage() {
   return { batches, together }
 }
 
-t.test('Together begins at once with what comes alone', async t => {
+t.test('Together begins at once, with all that comes in one go', async t => {
   const { batches, together } = stage()
-  const done = together.add('a')
-  t.same(batches[0]?.items, ['a'])
+  const done = [together.add('a'), together.add('b')]
+  await nextTurn()
+  t.same(batches[0]?.items, ['a', 'b'])
   batches[0]?.end()
-  await done
+  await Promise.all(done)
 })
 
 t.test('Together does what comes meanwhile as one, each once', async t => {
   const { batches, together } = stage()
-  const all = ['a', 'b', 'c', 'b'].map(item => together.add(item))
+  const first = together.add('a')
+  await nextTurn()
+  const all = ['b', 'c', 'b'].map(item => together.add(item))
   t.same(
     batches.map(({ items }) => items),
     [['a']],
@@ -30,13 +33,14 @@ t.test('Together does what comes meanwhile as one, each once', async t => {
   await nextTurn()
   t.same(batches[1]?.items, ['b', 'c'])
   batches[1]?.end()
-  await Promise.all(all)
+  await Promise.all([first, ...all])
   t.equal(batches.length, 2)
 })
 
 t.test('Together tells each whether it failed, and goes on', async t => {
   const { batches, together } = stage()
   const first = together.add('a')
+  await nextTurn()
   const [bad, good] = [together.add('bad'), together.add('good')]
   batches[0]?.end()
   await nextTurn()
@@ -44,6 +48,7 @@ t.test('Together tells each whether it failed, and goes on', async t => {
   await good
   await t.rejects(bad, { message: 'it resists' })
   const next = together.add('next')
+  await nextTurn()
   batches[2]?.end()
   await Promise.all([first, next])
 })

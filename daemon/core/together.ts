@@ -19,7 +19,11 @@ export class Together<T> {
 
   async #run(): Promise<void> {
     this.#isAtWork = true
-    while (this.#waiting.length > 0) await this.#batch(this.#waiting.splice(0))
+    while (this.#waiting.length > 0) {
+      // One caller may add several, one after another.
+      await undefined
+      await this.#batch(this.#waiting.splice(0))
+    }
     this.#isAtWork = false
   }
 

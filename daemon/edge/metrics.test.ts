@@ -37,6 +37,7 @@ t.test('Metrics counts from zero, in seconds, with a label for each kind', async
   all.reconciled('full', 500)
   all.failed('routes')
   all.swept(2)
+  all.called({ command: 'ADD', code: 0, milliseconds: 2 })
   const lines = (await ours(all)).filter(line => !line.includes('_bucket'))
   t.same(lines, [
     'podwire_reconciles_total{kind="full"} 2',
@@ -45,7 +46,9 @@ t.test('Metrics counts from zero, in seconds, with a label for each kind', async
     'podwire_reconcile_duration_seconds_count{kind="full"} 2',
     'podwire_reconcile_duration_seconds_sum{kind="change"} 0',
     'podwire_reconcile_duration_seconds_count{kind="change"} 0',
-    ...['api', 'node', 'install', 'sysctls'].map(part => `podwire_errors_total{part="${part}"} 0`),
+    'podwire_call_duration_seconds_sum{command="ADD",code="0"} 0.002',
+    'podwire_call_duration_seconds_count{command="ADD",code="0"} 1',
+    ...['api', 'node', 'install', 'socket', 'sysctls'].map(part => `podwire_errors_total{part="${part}"} 0`),
     'podwire_errors_total{part="routes"} 1',
     ...['masquerade', 'conflist', 'sweep'].map(part => `podwire_errors_total{part="${part}"} 0`),
     'podwire_sweeps_total 1',
