@@ -101,6 +101,7 @@ t.test(
       direct('10.244.1.0/24', { index: 7 }),
       direct('172.30.0.11/32', { table: 255 }),
       route('0.0.0.0/0', '172.30.0.1'),
+      direct('0.0.0.0/0', { index: 3 }),
     ]
     t.same(connectedNetworks(routes, 7).map(formatCidr), ['172.30.0.0/24'])
   },

@@ -43,10 +43,14 @@ const isOwn = (podCidr: string, cluster: Cluster, self: NodeName): boolean =>
 export const isConnected = (ip: Ip, connected: readonly Cidr[]): boolean =>
   connected.some(network => contains(network, ip))
 
-/** The networks that this node is on, of its routes: those that no gateway is needed for. */
+/**
+ * The networks that this node is on, of its routes: those that no gateway is needed for. A default route without one, into
+ * a point-to-point link, is no network: who is at its other end says nothing of who else is there.
+ */
 export const connectedNetworks = (routes: readonly KernelRoute[], bridge: number | undefined): Cidr[] =>
   routes
     .filter(({ gw, table, index }) => gw === undefined && table === MAIN_TABLE && index !== bridge)
+    .filter(({ dst }) => dst.prefix > 0)
     .map(({ dst }) => dst)
 
 /** The daemon's own routes, by network; more than one for a network where somebody has meddled. */
