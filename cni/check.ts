@@ -1,8 +1,9 @@
 import { checkAddresses } from './addresses.ts'
 import { compare } from './core/compare.ts'
-import { hasRules, parsePluginConfig, type PluginConfig } from './core/config.ts'
+import { parsePluginConfig, type PluginConfig } from './core/config.ts'
 import { parseMac } from './core/mac.ts'
-import { hostVethName } from './core/names.ts'
+import { attachmentIfb, hostVethName } from './core/names.ts'
+import { ownerOf } from './core/table.ts'
 import { plan } from './core/plan/plan.ts'
 import { gatewayInterface } from './core/plan/bridge.ts'
 import { Netlink } from './edge/netlink.ts'
@@ -28,12 +29,13 @@ export async function check(call: AttachmentCall): Promise<void> {
       config.bridge,
       ...(config.isGateway ? [gatewayInterface(config)] : []),
       hostVethName(call.attachment),
+      ...(config.bandwidth.egress === undefined ? [] : [attachmentIfb(call.attachment).name]),
     ],
     container: [call.attachment.ifname],
   }
   const [difference] = compare(
     steps,
-    await observe({ host, container, netns }, call, names, hasRules(call.config)),
+    observe({ host, container, netns }, ownerOf(call.config.name, call.attachment), steps, names),
   )
   if (difference !== undefined) throw differs(call, difference)
   if (config.ipam !== undefined) await checkAddresses(call, config.ipam)

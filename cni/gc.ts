@@ -1,9 +1,9 @@
 import { addressHolders, collectAddresses } from './addresses.ts'
-import { hostVethName, networkOfAlias, networkTag } from './core/names.ts'
+import { hostVethName, ifbName, networkOfAlias, networkTag } from './core/names.ts'
 import type { Link } from './core/netlink/link.ts'
 import { isErrno } from './edge/netlink.ts'
-import { removeOwned } from './edge/nft.ts'
 import { Site } from './edge/site.ts'
+import { removeOwned } from './edge/table.ts'
 import { collect, joinErrors } from './spec/error.ts'
 import type { GcCall } from './spec/plugin.ts'
 
@@ -14,10 +14,10 @@ import type { GcCall } from './spec/plugin.ts'
 export async function gc(call: GcCall): Promise<void> {
   if (call.valid === undefined) return
   const network = networkTag(call.config.name)
-  const keep = new Set<string>(call.valid.map(hostVethName))
+  const keep = new Set<string>(call.valid.flatMap(linkNames))
   const type = call.config.keys.object('ipam').string('type') || undefined
   const failures = await collect([
-    () => removeOwned(call.world, ({ owner }) => owner.network === network && !keep.has(owner.veth)),
+    async () => removeOwned(({ owner }) => owner.network === network && !keep.has(owner.veth)),
     () => removeLinks(call, keep, link => networkOfAlias(link.alias) === network),
     async () => {
       if (type !== undefined) await removeLinks(call, keep, halfMade(call, type))
@@ -31,9 +31,15 @@ export async function gc(call: GcCall): Promise<void> {
   if (failure !== undefined) throw failure
 }
 
-/** A call that died between making its veth and labelling it: it held an address already, so the store knows it. */
+/** What an attachment's links on the node are called; most have no ifb device. */
+function linkNames(attachment: Parameters<typeof hostVethName>[0]): string[] {
+  const veth = hostVethName(attachment)
+  return [veth, ifbName(veth)]
+}
+
+/** A call that died between making a link and labelling it: it held an address already, so the store knows it. */
 function halfMade(call: GcCall, type: string): (link: Link) => boolean {
-  const names = new Set<string>(addressHolders(call, type).map(hostVethName))
+  const names = new Set<string>(addressHolders(call, type).flatMap(linkNames))
   return link => link.alias === undefined && names.has(link.name)
 }
 

@@ -1,7 +1,5 @@
 import { setImmediate as yieldToOthers } from 'node:timers/promises'
-import { hasRules } from '../cni/core/config.ts'
-import { networkTag } from '../cni/core/names.ts'
-import { removeRulesOf } from '../cni/edge/nft.ts'
+import { removeRulesOf } from '../cni/edge/table.ts'
 import { podwire } from '../cni/plugin.ts'
 import { parseNetworkConfig, type NetworkConfig } from '../cni/spec/config.ts'
 import type { Attachment } from '../cni/spec/environment.ts'
@@ -16,7 +14,14 @@ import { makeFolders, type Store } from '../ipam/edge/store.ts'
 import { storeOf } from '../ipam/open.ts'
 import type { Log } from './core/log.ts'
 import { examine, markOf, note, type Sight, type Sightings, staleAmong, type Suspect } from './core/sweep.ts'
-import { hasLink, observeAddresses, observeLinks, observeRuleOwners, readAddresses } from './edge/sweep.ts'
+import {
+  hasLink,
+  linkIndex,
+  observeAddresses,
+  observeLinks,
+  observeRuleOwners,
+  readAddresses,
+} from './edge/sweep.ts'
 
 /** What a sweep goes by. */
 export interface SweepOptions {
@@ -38,7 +43,9 @@ export interface SweepReport {
   readonly freed: number
   /** Attachments of which it removed nothing but rules. */
   readonly rules: number
-  /** Attachments and rules of which it does not know yet. */
+  /** Ifb devices of attachments of which nothing else was left. */
+  readonly ifbs: number
+  /** Attachments, rules and ifb devices of which it does not know yet. */
   readonly waiting: number
   /** What it could not remove, a sentence for each; the next sweep tries again. */
   readonly failures: readonly string[]
@@ -47,7 +54,7 @@ export interface SweepReport {
 const GRACE_MS = 60_000
 
 type Stale<K extends Suspect['kind']> = Extract<Suspect, { kind: K }>
-type Removable = Stale<'attachment' | 'rules'>
+type Removable = Stale<'attachment' | 'rules' | 'ifb'>
 
 /** Frees what attachments hold that nobody will ever DEL: containerd calls no GC. */
 export class Sweep {
@@ -57,7 +64,6 @@ export class Sweep {
   #sightings: Sightings = new Map()
   /** Files that people were told of. */
   #told: ReadonlySet<string> = new Set()
-  #mayHaveRules = true
 
   constructor(options: SweepOptions) {
     this.#options = options
@@ -74,7 +80,7 @@ export class Sweep {
     const stale = staleAmong(this.#sightings, suspects, time, grace)
     this.#sightings = note(this.#sightings, suspects, time)
     this.#tell(stale.filter(suspect => suspect.kind === 'file'))
-    const counts = { freed: 0, rules: 0 }
+    const counts = { freed: 0, rules: 0, ifbs: 0 }
     const chosen = stale.filter(suspect => suspect.kind !== 'file')
     if (chosen.some(({ kind }) => kind === 'attachment')) this.#prepare()
     for (const suspect of chosen) {
@@ -82,7 +88,7 @@ export class Sweep {
       if (removed !== undefined) counts[removed] += 1
       await yieldToOthers()
     }
-    const removals = counts.freed + counts.rules
+    const removals = counts.freed + counts.rules + counts.ifbs
     const waiting = suspects.filter(({ kind }) => kind !== 'file').length - removals
     return { attachments: alive, ...counts, waiting, failures }
   }
@@ -90,18 +96,13 @@ export class Sweep {
   /** Addresses first: an ADD reserves, then makes the veth, so what is seen without one was without it later, too. */
   async #observe(failures: string[]): Promise<Sight> {
     const addresses = await observeAddresses(this.#store)
-    const ruleOwners = await this.#ruleOwners(failures)
+    const ruleOwners = this.#ruleOwners(failures)
     return { network: this.#config.name, addresses, ruleOwners, links: observeLinks() }
   }
 
-  /** A config without rules makes none: once those of an earlier config are gone, nobody has to ask nft again. */
-  async #ruleOwners(failures: string[]): Promise<Sight['ruleOwners']> {
-    if (!this.#mayHaveRules) return []
+  #ruleOwners(failures: string[]): Sight['ruleOwners'] {
     try {
-      const owners = await observeRuleOwners(this.#options.world)
-      const network = networkTag(this.#config.name)
-      this.#mayHaveRules = hasRules(this.#config) || owners.some(owner => owner.network === network)
-      return owners
+      return observeRuleOwners()
     } catch (error) {
       failures.push(messageOf(error))
       return []
@@ -119,8 +120,9 @@ export class Sweep {
   }
 
   /** Removes one, and says what; undefined when it is not stale after all, or resists. */
-  async #attempt(suspect: Removable, failures: string[]): Promise<'freed' | 'rules' | undefined> {
+  async #attempt(suspect: Removable, failures: string[]): Promise<'freed' | 'rules' | 'ifbs' | undefined> {
     try {
+      if (suspect.kind === 'ifb') return await this.#removeIfb(suspect)
       if (suspect.kind === 'rules') return await this.#removeRules(suspect)
       return await this.#free(suspect)
     } catch (error) {
@@ -152,12 +154,19 @@ export class Sweep {
 
   async #removeRules({ owner }: Stale<'rules'>): Promise<'rules' | undefined> {
     if (hasLink(owner.veth)) return undefined
-    await removeRulesOf(this.#options.world, owner)
+    removeRulesOf(owner)
     this.#options.log.info(
       { veth: owner.veth },
       `Removed the rules of ${owner.veth}: it is gone, and nobody holds an address by it`,
     )
     return 'rules'
+  }
+
+  async #removeIfb({ name, index }: Stale<'ifb'>): Promise<'ifbs' | undefined> {
+    if (linkIndex(name) !== index) return undefined
+    await this.#options.world.removeLink(name)
+    this.#options.log.info({ ifb: name }, `Removed the ifb device ${name}: the veth that it was for is gone`)
+    return 'ifbs'
   }
 
   #delCall(attachment: Attachment): DelCall {

@@ -2,6 +2,7 @@ import t from 'tap'
 import { cidr, ip } from '../../test/support/result.ts'
 import { parseIfName } from '../spec/environment.ts'
 import { commandOf, routeText } from './command.ts'
+import { masqueradeElements } from './masquerade.ts'
 import { sysctl } from './step.ts'
 
 /*
@@ -15,16 +16,20 @@ t.test('commandOf() writes a setting of an interface with a dot in its name as s
   t.end()
 })
 
-t.test('commandOf() prints the script that always fits, as a here-document', t => {
+t.test('commandOf() prints the script with its elements, as a here-document', t => {
   const step = {
     kind: 'rules',
     purpose: 'masquerade',
     owner: { network: 'pods', veth: parseIfName('veth0', '') },
-    addresses: [],
     chains: [],
-    scripts: ['create element\n', 'add table inet podwire\n'],
+    script: 'add table inet podwire\n',
+    elements: masqueradeElements({ network: 'pods', veth: parseIfName('veth0', '') }, [cidr('10.1.0.5/24')]),
   } as const
-  t.equal(commandOf(step), "nft -f - <<'EOF'\nadd table inet podwire\nEOF")
+  t.equal(
+    commandOf(step),
+    "nft -f - <<'EOF'\nadd table inet podwire\n" +
+      'add element inet podwire masquerade4 { 10.1.0.5 comment "pods veth0" : goto leaving-10.1.0.0/24 }\nEOF',
+  )
   t.end()
 })
 

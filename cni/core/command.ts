@@ -1,7 +1,10 @@
 import { formatCidr, formatIp } from '../../ipam/core/ip.ts'
 import type { Route } from '../spec/result.ts'
+import type { TokenBucket } from './bandwidth.ts'
 import type { VlanRange } from './netlink/port.ts'
 import type { Place, Step } from './step.ts'
+import { forgetCommand, udpPortsOf } from './host-ports.ts'
+import { elementScript } from './table.ts'
 
 const inside = (place: Place): string => (place === 'container' ? 'ip -n CONTAINER' : 'ip')
 
@@ -30,8 +33,17 @@ export function commandOf(step: Step): string {
       return `ip -n CONTAINER link set ${step.name} address ${step.mac}`
     case 'settle':
       return `# wait for the end of duplicate address detection on ${step.name}`
+    case 'ifb':
+      return `ip link add ${step.name} address ${step.mac}${mtu(step.mtu)} type ifb; ip link set ${step.name} alias "${step.alias}"`
+    case 'shape':
+      return `tc qdisc add dev ${step.name} root handle 1: tbf ${bucketText(step.bucket)}`
+    case 'redirect':
+      return `tc qdisc add dev ${step.name} handle ffff: ingress; tc filter add dev ${step.name} parent ffff: protocol all prio 1 u32 match u32 0 0 action mirred egress redirect dev ${step.ifb}`
     case 'rules':
-      return `nft -f - <<'EOF'\n${step.scripts.at(-1)}EOF`
+      return [
+        `nft -f - <<'EOF'\n${step.script}${elementScript(step.elements)}EOF`,
+        ...udpPortsOf(step.elements).map(forgetCommand),
+      ].join('\n')
   }
 }
 
@@ -39,6 +51,8 @@ const mtu = (bytes: number | undefined): string => (bytes === undefined ? '' : `
 const vids = ({ min, max }: VlanRange): string => (min === max ? `${min}` : `${min}-${max}`)
 /** A sysctl's name: dots for slashes, and a slash for the dot of an interface's name. */
 export const sysctlName = (key: string): string => key.replaceAll(/[./]/g, sign => (sign === '/' ? '.' : '/'))
+const bucketText = ({ rate, burst, limit }: TokenBucket): string =>
+  `rate ${rate * 8}bit burst ${burst} limit ${limit}`
 const onOff = (on: boolean): string => (on ? 'on' : 'off')
 
 /** A route as `ip route` writes it. */

@@ -9,7 +9,8 @@ import { IFF } from './netlink/link-header.ts'
 import type { Link } from './netlink/link.ts'
 import { type KernelRoute, MAIN_TABLE, SCOPE } from './netlink/route.ts'
 import { plan } from './plan/plan.ts'
-import type { Owned } from './table.ts'
+import type { Step } from './step.ts'
+import type { Owned, OwnedElement } from './table.ts'
 
 const KEYS = {
   isGateway: true,
@@ -55,13 +56,6 @@ const route = (dst: string, gw: string | undefined, index: number, table = MAIN_
   priority: undefined,
 })
 const owner = { network: 'pods', veth: PAIR.name }
-const element = (map: string, address: string, chain: string): Owned => ({
-  kind: 'element',
-  map,
-  address,
-  chain,
-  owner,
-})
 
 const BRIDGE = link(1, 'cbr0', { kind: 'bridge' })
 const PORT = link(2, PAIR.name, { master: 1, hairpin: true, isolated: true })
@@ -77,8 +71,7 @@ const CONTAINER: ObservedSite = {
 const ROUTES = [route('0.0.0.0/0', '10.1.0.1', 3), route('fd01::/16', 'fd00::1', 3, 7)]
 const RULES: readonly Owned[] = [
   { kind: 'chain', chain: `spoof-${PAIR.name}`, owner },
-  element('masquerade4', '10.1.0.5', 'leaving-10.1.0.0/24'),
-  element('masquerade6', 'fd00::5', 'leaving-fd00__/64'),
+  ...STEPS.flatMap(step => (step.kind === 'rules' ? step.elements : [])),
 ]
 const RULE_COUNTS = new Map([
   ['postrouting', 2],
@@ -86,6 +79,8 @@ const RULE_COUNTS = new Map([
   ['leaving-fd00__/64', 3],
 ])
 const ALL: Observed = {
+  qdiscs: [],
+  redirects: [],
   host: HOST,
   container: CONTAINER,
   routes: ROUTES,
@@ -109,6 +104,7 @@ t.test('compare() finds no difference where all is as planned', t => {
 
 t.test('compare() takes no offence at what others add', t => {
   const more: Observed = {
+    ...ALL,
     host: {
       links: [...HOST.links, link(9, 'uplink')],
       addresses: [address(1, '192.0.2.1/24'), ...HOST.addresses],
@@ -266,6 +262,26 @@ t.test('compare() leaves settings, bridge VLANs and the VLAN’s own veth pair a
   t.same(compare(steps, { ...ALL, host: { ...HOST, links: [] }, container: { ...CONTAINER, links: [] } }), [])
   t.end()
 })
+
+t.test(
+  'compare() misses a mapped port, one that leads elsewhere, and the rules that all have in common',
+  t => {
+    const portMappings = [{ hostPort: 8080, containerPort: 80, protocol: 'tcp' }]
+    const steps = plan(wish({ isGateway: true, runtimeConfig: { portMappings } }, addresses('10.1.0.5/24')))
+    const [step] = steps.filter(({ kind }) => kind === 'rules') as [Extract<Step, { kind: 'rules' }>]
+    const counts = step.chains.map(({ chain, rules }) => [chain, rules] as const)
+    const [port, ...others] = step.elements as [OwnedElement, ...OwnedElement[]]
+    const found = (rules: readonly Owned[], ruleCounts = new Map(counts)) =>
+      compare(steps, { ...ALL, rules, ruleCounts })
+    t.same(found([port, ...others]), [])
+    t.same(found(others), ['the port mapping of tcp . 8080 is gone'])
+    t.same(found([{ ...port, target: undefined }, ...others]), ['the port mapping of tcp . 8080 is gone'])
+    t.match(found([port, ...others], new Map([...counts, ['hostports', 1]])), [
+      /^the chain "hostports" of table/,
+    ])
+    t.end()
+  },
+)
 
 t.test('compare() misses promiscuous mode where the config wants it', t => {
   const steps = plan(wish({ ...KEYS, hairpinMode: false, promiscMode: true }, addresses('10.1.0.5/24')))

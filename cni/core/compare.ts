@@ -1,11 +1,15 @@
-import { type Cidr, formatCidr, formatIp, sameIp } from '../../ipam/core/ip.ts'
+import { type Cidr, formatCidr, sameIp } from '../../ipam/core/ip.ts'
 import { routeText } from './command.ts'
 import type { InterfaceAddress } from './netlink/address.ts'
+import { formatFields } from './netlink/field.ts'
 import { IFF } from './netlink/link-header.ts'
+import type { Redirect } from './netlink/filter.ts'
 import type { Link } from './netlink/link.ts'
+import type { Qdisc } from './netlink/qdisc.ts'
 import { type KernelRoute, MAIN_TABLE } from './netlink/route.ts'
-import { chainsBehind, emptiedOf, type Owned, sameOwner } from './table.ts'
-import type { AddressStep, PortStep, RulesStep, Step, VethStep } from './step.ts'
+import { chainsBehind } from './masquerade.ts'
+import { elementScript, emptiedOf, type Owned, type OwnedElement, placeOf, sameOwner } from './table.ts'
+import type { AddressStep, PortStep, RedirectStep, RulesStep, ShapeStep, Step, VethStep } from './step.ts'
 
 /** One place as it was found. */
 export interface ObservedSite {
@@ -19,9 +23,13 @@ export interface Observed {
   readonly container: ObservedSite
   /** The container's routes; none is planned on the host. */
   readonly routes: readonly KernelRoute[]
+  /** What the table has of the attachment's own. */
   readonly rules: readonly Owned[]
-  /** How many rules the chains have that the elements among `rules` lead to. */
+  /** How many rules each chain of the table has. */
   readonly ruleCounts: ReadonlyMap<string, number>
+  /** The qdiscs and redirects of the interfaces that are shaped. */
+  readonly qdiscs: readonly Qdisc[]
+  readonly redirects: readonly Redirect[]
 }
 
 /**
@@ -46,6 +54,14 @@ function compareStep(step: Step, observed: Observed): string | undefined {
       return compareRoute(step, observed)
     case 'rules':
       return compareRules(step, observed)
+    case 'ifb':
+      return find(observed.host, step.name)?.kind === 'ifb'
+        ? undefined
+        : `the ifb device "${step.name}" is gone`
+    case 'shape':
+      return compareShape(step, observed)
+    case 'redirect':
+      return compareRedirect(step, observed)
     // Made on the way, and nobody's business later: a bridge is checked as its ports' master.
     case 'bridge':
     case 'sysctl':
@@ -115,6 +131,29 @@ function compareRoute(
   return routes.some(isIt) ? undefined : `the container has lost the route ${routeText(route)}`
 }
 
+/** The rate alone: a burst is shown as a time in 32 bits, which not every burst fits into. */
+function compareShape({ name, bucket }: ShapeStep, { host, qdiscs }: Observed): string | undefined {
+  const index = find(host, name)?.index
+  const rate = qdiscs.find(qdisc => qdisc.index === index)?.rate
+  if (rate === undefined) return `the rate of "${name}" is not limited`
+  return rate === bucket.rate
+    ? undefined
+    : `the rate of "${name}" is limited to ${rate * 8} bit/s, not ${bucket.rate * 8}`
+}
+
+function compareRedirect({ name, ifb }: RedirectStep, { host, redirects }: Observed): string | undefined {
+  const [from, to] = [find(host, name)?.index, find(host, ifb)?.index]
+  return redirects.some(redirect => redirect.index === from && redirect.to === to)
+    ? undefined
+    : `what comes in through "${name}" is not redirected to "${ifb}"`
+}
+
+const RULE_WORDS = { masquerade: 'masquerade rule of', 'port-mappings': 'port mapping of' } as const
+
+/** A masquerade is known by its place: in a result of mode `l3` no address tells its subnet, to whose chain it leads. */
+const textOf = ({ purpose }: RulesStep, element: OwnedElement): string =>
+  purpose === 'masquerade' ? placeOf(element) : elementScript([element])
+
 function compareRules(step: RulesStep, { rules, ruleCounts }: Observed): string | undefined {
   const own = rules.filter(rule => sameOwner(rule.owner, step.owner))
   if (step.purpose === 'spoof-check') {
@@ -122,11 +161,10 @@ function compareRules(step: RulesStep, { rules, ruleCounts }: Observed): string 
       ? undefined
       : `the spoof check of "${step.owner.veth}" is gone`
   }
-  const lost = step.addresses.find(
-    ip => !own.some(rule => rule.kind === 'element' && rule.address === formatIp(ip)),
-  )
-  if (lost !== undefined) return `the masquerade rule of ${formatIp(lost)} is gone`
-  const emptied = emptiedOf(chainsBehind(own), ruleCounts)
+  const there = new Set(own.flatMap(thing => (thing.kind === 'element' ? [textOf(step, thing)] : [])))
+  const lost = step.elements.find(element => !there.has(textOf(step, element)))
+  if (lost !== undefined) return `the ${RULE_WORDS[step.purpose]} ${formatFields(lost.key)} is gone`
+  const emptied = emptiedOf(step.purpose === 'masquerade' ? chainsBehind(own) : step.chains, ruleCounts)
   return emptied === undefined
     ? undefined
     : `the chain "${emptied.chain}" of table "inet podwire" has lost rules, which any ADD to this network puts back`

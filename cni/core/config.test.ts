@@ -21,6 +21,8 @@ const DEFAULTS = {
   containerUp: true,
   dad: false,
   mac: undefined,
+  bandwidth: { ingress: undefined, egress: undefined },
+  portMappings: [],
   ipam: undefined,
 }
 const MAC = (last: number): string => `02:00:00:00:00:0${last}`
@@ -55,6 +57,14 @@ t.test('parsePluginConfig() reads every key of the reference, and mode', t => {
     [{ enabledad: true }, { dad: true }],
     [{ runtimeConfig: { mac: MAC(1) } }, { mac: MAC(1) }],
     [{ args: { cni: { mac: MAC(1) } } }, { mac: MAC(1) }],
+    [
+      { egressRate: 8, egressBurst: 16 },
+      { bandwidth: { ingress: undefined, egress: { rate: 8, burst: 16 } } },
+    ],
+    [
+      { runtimeConfig: { portMappings: [{ hostPort: 8080, containerPort: 80 }] } },
+      { portMappings: [{ protocol: 'tcp', hostPort: 8080, containerPort: 80, hostIp: undefined }] },
+    ],
     [{ ipam: { type: 'host-local' } }, { ipam: 'host-local' }],
   ]
   for (const [keys, read] of given) t.strictSame(config(keys), { ...DEFAULTS, ...read }, JSON.stringify(keys))

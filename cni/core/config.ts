@@ -1,11 +1,13 @@
 import { CniError } from '../spec/error.ts'
 import { type IfName, parseIfName } from '../spec/environment.ts'
 import { Reader } from '../spec/read.ts'
+import { type Bandwidth, parseBandwidth } from './bandwidth.ts'
 import { type Mac, parseMac } from './mac.ts'
+import { parsePortMappings, type PortMapping } from './port-mapping.ts'
 import type { VlanRange } from './netlink/port.ts'
 import type { NetworkConfig } from '../spec/config.ts'
 
-/** The plugin's config: every key of the reference `bridge` plugin with its meaning there, and `mode`. */
+/** The plugin's config: every key of the reference `bridge` plugin with its meaning there, those of `bandwidth`, and `mode`. */
 export interface PluginConfig {
   readonly bridge: IfName
   /** `l2`: the bridge switches a subnet's traffic. `l3`: every packet is routed through the bridge's own address. */
@@ -32,6 +34,8 @@ export interface PluginConfig {
   /** Duplicate address detection for IPv6, and ADD waits for its end (`enabledad`). */
   readonly dad: boolean
   readonly mac: Mac | undefined
+  readonly bandwidth: Bandwidth
+  readonly portMappings: readonly PortMapping[]
   /** The address plugin's type; undefined for an attachment without addresses. */
   readonly ipam: string | undefined
 }
@@ -64,6 +68,8 @@ export function parsePluginConfig(config: NetworkConfig, args: ReadonlyMap<strin
     containerUp: !(keys.boolean('disableContainerInterface') ?? false),
     dad: keys.boolean('enabledad') ?? false,
     mac: readMac(keys, args),
+    bandwidth: parseBandwidth(keys),
+    portMappings: parsePortMappings(keys),
     ipam: ipam === '' ? undefined : ipam,
   }
   refuseConflicts(parsed)

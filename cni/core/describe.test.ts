@@ -5,7 +5,7 @@ import type { AttachmentCall } from '../spec/plugin.ts'
 import type { JsonObject } from '../spec/read.ts'
 import { EMPTY_RESULT, type Result } from '../spec/result.ts'
 import { describe, type Made } from './describe.ts'
-import { attachmentPair } from './names.ts'
+import { attachmentIfb, attachmentPair } from './names.ts'
 import { parseLink } from './netlink/link.ts'
 import { splitReplies } from './netlink/message.ts'
 import { reply } from '../../test/support/netlink.ts'
@@ -35,6 +35,15 @@ t.test('describe() tells the MAC that was asked for', t => {
     add({ runtimeConfig: { mac: '02:00:00:00:00:09' } }, EMPTY_RESULT).interfaces[2]?.mac,
     '02:00:00:00:00:09',
   )
+  t.end()
+})
+
+t.test('describe() tells of the ifb device of a limited egress', t => {
+  t.strictSame(add({ ingressRate: 8, ingressBurst: 8 }, EMPTY_RESULT).interfaces.length, 3)
+  t.strictSame(add({ egressRate: 8, egressBurst: 8 }, EMPTY_RESULT).interfaces[3], {
+    ...attachmentIfb(attachment('c1', 'eth0')),
+    mtu: 1400,
+  })
   t.end()
 })
 

@@ -3,7 +3,7 @@ import type { AttachmentCall } from '../spec/plugin.ts'
 import { parseDns } from '../spec/result-parse.ts'
 import type { Dns, Result, ResultInterface, ResultIp } from '../spec/result.ts'
 import type { PluginConfig } from './config.ts'
-import { attachmentPair } from './names.ts'
+import { attachmentIfb, attachmentPair } from './names.ts'
 import type { Link } from './netlink/link.ts'
 
 /** What the kernel alone knows of a finished attachment. */
@@ -16,7 +16,7 @@ export interface Made {
 /** The interfaces of a result, in this order; an address is the container interface's. */
 const CONTAINER = 2
 
-/** The result of an ADD: bridge, host veth and container interface, and the addresses on the last. */
+/** The result of an ADD: bridge, host veth, container interface and ifb device; the addresses are the third's. */
 export function describe(call: AttachmentCall, config: PluginConfig, result: Result, made: Made): Result {
   const ips = result.ips.map(ip => ({ ...ip, address: onInterface(config, ip), interface: CONTAINER }))
   return {
@@ -37,6 +37,7 @@ function interfaces(call: AttachmentCall, config: PluginConfig, { mtu, bridge }:
     },
     { name, mac, mtu },
     { name: call.attachment.ifname, mac: config.mac ?? peerMac, mtu, sandbox: call.netns },
+    ...(config.bandwidth.egress === undefined ? [] : [{ ...attachmentIfb(call.attachment), mtu }]),
   ]
 }
 

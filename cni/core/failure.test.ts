@@ -6,6 +6,8 @@ import type { Step } from './step.ts'
 
 /** One step of each kind, as plans make them. */
 const STEPS = plan(wish({ isGateway: true, ipMasq: true, enabledad: true }, addresses('10.1.0.5/24')))
+const LIMITS = { ingressRate: 8, ingressBurst: 8, egressRate: 8, egressBurst: 8 }
+const LIMITED = plan(wish(LIMITS, addresses('10.1.0.5/24')))
 const TRUNK = plan(wish({ vlan: 5 }, addresses('10.1.0.5/24')))
 const step = (kind: Step['kind'], steps = STEPS): Step => steps.find(item => item.kind === kind) as Step
 const kindOf = (item: Step, errno: string): string => explain(item, errno, `${errno} (words)`, undefined).kind
@@ -35,6 +37,12 @@ const DEEDS: readonly (readonly [Step, RegExp])[] = [
   [step('route'), /^Cannot set up "eth0" \(ip -n CONTAINER route append/],
   [step('announce'), /^Cannot set up "eth0" \(ip -n CONTAINER link set eth0 address/],
   [step('settle'), /^Cannot set up "eth0" \(# wait/],
+  [step('ifb', LIMITED), /^Cannot make the ifb device "bwpd72e032fedd": /],
+  [step('shape', LIMITED), /^Cannot limit the rate of "vethd72e032fedd": /],
+  [
+    step('redirect', LIMITED),
+    /^Cannot redirect what comes in through "vethd72e032fedd" to "bwpd72e032fedd": /,
+  ],
   [step('rules'), /^Cannot load the masquerade rules: /],
 ]
 
@@ -53,6 +61,24 @@ t.test('explain() tells missing rights and interfaces that vanish for every step
     if (item.kind !== 'address') t.equal(kindOf(item, 'EACCES'), 'netlink', item.kind)
     for (const errno of ['ENODEV', 'ENXIO', 'EBUSY']) t.equal(kindOf(item, errno), 'try-again', item.kind)
   }
+  t.end()
+})
+
+const MODULES = [
+  ['ifb', 'EOPNOTSUPP', /CONFIG_IFB \(module ifb, for "egressRate"\); load its module/],
+  ['shape', 'ENOENT', /CONFIG_NET_SCH_TBF \(module sch_tbf, /],
+  ['shape', 'EOPNOTSUPP', /CONFIG_NET_SCH_TBF/],
+  ['redirect', 'ENOENT', /modules sch_ingress, cls_u32 and act_mirred, /],
+] as const
+
+t.test('explain() names the modules that limits need', t => {
+  for (const [kind, errno, message] of MODULES)
+    t.match(explain(step(kind, LIMITED), errno, errno, undefined), {
+      kind: 'kernel-feature-missing',
+      message,
+    })
+  t.equal(kindOf(step('ifb', LIMITED), 'ENOENT'), 'netlink')
+  t.equal(kindOf(step('ifb', LIMITED), 'EEXIST'), 'interface-exists')
   t.end()
 })
 

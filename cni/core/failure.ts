@@ -19,14 +19,15 @@ function diagnose(step: Step, errno: string): readonly [ErrorKind, string] {
     return ['kernel-feature-missing', `IPv6 is off there; set net.ipv6.conf.${step.name}.disable_ipv6=0`]
   }
   if (errno === 'EPERM' || errno === 'EACCES') return ['netlink', 'the plugin needs CAP_NET_ADMIN']
-  if (errno === 'EOPNOTSUPP' || errno === 'EAFNOSUPPORT') return ['kernel-feature-missing', missing(step)]
+  if (errno === 'EOPNOTSUPP' || errno === 'EAFNOSUPPORT' || isUnknownKind(step, errno))
+    return ['kernel-feature-missing', missing(step)]
   if (step.kind === 'vlan' && errno === 'EINVAL') {
     return [
       'bridge-conflict',
       `bridge VLAN filtering is off; remove the bridge so that the next ADD makes it anew with it`,
     ]
   }
-  if (step.kind === 'veth' && errno === 'EEXIST') {
+  if ((step.kind === 'veth' || step.kind === 'ifb') && errno === 'EEXIST') {
     return [
       'interface-exists',
       `an interface of this name is there; choose another CNI_IFNAME, or DEL the attachment that owns it`,
@@ -46,6 +47,10 @@ function diagnose(step: Step, errno: string): readonly [ErrorKind, string] {
   return ['netlink', 'see the details for the command that does the same']
 }
 
+/** Traffic control knows its parts by name, and has no better word for a module that is not there. */
+const isUnknownKind = ({ kind }: Step, errno: string): boolean =>
+  (kind === 'shape' || kind === 'redirect') && errno === 'ENOENT'
+
 function missing(step: Step): string {
   const needs =
     step.kind === 'bridge' && step.vlanFiltering
@@ -59,6 +64,10 @@ const NEEDS: Readonly<Partial<Record<Step['kind'], string>>> = {
   veth: 'CONFIG_VETH',
   vlan: 'CONFIG_BRIDGE_VLAN_FILTERING (for "vlan" and "vlanTrunk")',
   port: 'a bridge port option (hairpin or isolation)',
+  ifb: 'CONFIG_IFB (module ifb, for "egressRate")',
+  shape: 'CONFIG_NET_SCH_TBF (module sch_tbf, for "ingressRate" and "egressRate")',
+  redirect:
+    'CONFIG_NET_SCH_INGRESS, CONFIG_NET_CLS_U32 or CONFIG_NET_ACT_MIRRED (modules sch_ingress, cls_u32 and act_mirred, for "egressRate")',
   address: 'the address family (is IPv6 off?)',
   route: 'the address family or a route option (is IPv6 off?)',
 }
@@ -79,6 +88,12 @@ function deed(step: Step): string {
     case 'up':
     case 'vlan':
       return `set up "${step.name}" (${commandOf(step)})`
+    case 'ifb':
+      return `make the ifb device "${step.name}"`
+    case 'shape':
+      return `limit the rate of "${step.name}"`
+    case 'redirect':
+      return `redirect what comes in through "${step.name}" to "${step.ifb}"`
     case 'sysctl':
       return `set ${step.key}`
     case 'rules':

@@ -3,7 +3,16 @@ import t from 'tap'
 import { attachment, network } from '../../test/support/wish.ts'
 import { type Attachment, parseIfName } from '../spec/environment.ts'
 import { parseMac } from './mac.ts'
-import { aliasOf, attachmentPair, hostVethName, networkOfAlias, networkTag, vlanPair } from './names.ts'
+import {
+  aliasOf,
+  attachmentIfb,
+  attachmentPair,
+  hostVethName,
+  ifbName,
+  networkOfAlias,
+  networkTag,
+  vlanPair,
+} from './names.ts'
 
 const name = fc.stringMatching(/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,300}$/)
 const ifname = fc.constantFrom('eth0', 'a', 'fifteen-letters', 'ねこねこね')
@@ -43,6 +52,23 @@ t.test('attachmentPair() tells containers and their interfaces apart, and VLAN p
     vlanPair(parseIfName('cbr0.6', '')),
   ]
   t.equal(new Set(pairs.flatMap(({ name, mac, peerMac }) => [name, mac, peerMac])).size, 15)
+  t.end()
+})
+
+t.test('attachmentIfb() has the digits of the host veth, and a MAC of its own', t => {
+  t.same(attachmentIfb(attachment('c1', 'eth0')), { name: 'bwpd72e032fedd', mac: '3a:31:8c:32:90:c7' })
+  fc.assert(
+    fc.property(anyAttachment, attachment => {
+      const [pair, ifb] = [attachmentPair(attachment), attachmentIfb(attachment)]
+      return (
+        ifb.name === ifbName(pair.name) &&
+        parseIfName(ifb.name, '').length === 14 &&
+        parseMac(ifb.mac) === ifb.mac &&
+        ifb.mac !== pair.mac &&
+        ifb.mac !== pair.peerMac
+      )
+    }),
+  )
   t.end()
 })
 

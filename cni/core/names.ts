@@ -46,12 +46,21 @@ export const vlanPair = (vlanInterface: IfName): PairNames => pairNames(`/vlan/$
 /** The host end of the attachment's veth pair. */
 export const hostVethName = (attachment: Named): IfName => attachmentPair(attachment).name
 
+/** The ifb device of a host veth: `bwp` and the same digits. */
+export const ifbName = (veth: string): IfName => veth.replace(/^veth/, 'bwp') as IfName
+
+/** The ifb device that an attachment's egress goes through when it is limited. */
+export function attachmentIfb(attachment: Named): { readonly name: IfName; readonly mac: Mac } {
+  const bytes = digest(labelOf(attachment))
+  return { name: ifbName(hostVethName(attachment)), mac: macFrom(bytes.slice(24, 30)) }
+}
+
 /** A network's name in the kernel's labels: itself, or its hash where a label would be too short for it. */
 export function networkTag(network: NetworkName): string {
   return network.length <= 64 ? network : bytesToHex(sha256(new TextEncoder().encode(network))).slice(0, 40)
 }
 
-/** The alias of a host veth (`ip link show` prints it): whose link it is. The kernel keeps 255 bytes, NUL included. */
+/** The alias of a host veth and its ifb device (`ip link show` prints it): whose link it is. The kernel keeps 255 bytes, NUL included. */
 export function aliasOf(network: NetworkName, { containerId, ifname }: Attachment): string {
   return `podwire ${networkTag(network)} ${containerId.slice(0, 160)} ${ifname}`
 }

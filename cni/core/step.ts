@@ -1,9 +1,10 @@
-import type { Cidr, Ip } from '../../ipam/core/ip.ts'
+import type { Cidr } from '../../ipam/core/ip.ts'
 import type { IfName } from '../spec/environment.ts'
 import type { Route } from '../spec/result.ts'
+import type { TokenBucket } from './bandwidth.ts'
 import type { Mac } from './mac.ts'
 import type { VlanRange } from './netlink/port.ts'
-import type { FilledChain, Owner } from './table.ts'
+import type { FilledChain, OwnedElement, Owner } from './table.ts'
 
 /** Where a step happens: on the node, or inside the container's network namespace. */
 export type Place = 'host' | 'container'
@@ -34,6 +35,9 @@ export type Step =
   /** Duplicate address detection is over. */
   | { readonly kind: 'settle'; readonly name: IfName }
   | RulesStep
+  | IfbStep
+  | ShapeStep
+  | RedirectStep
 
 /** A kernel setting, `key` as its path below /proc/sys. */
 export interface SysctlStep {
@@ -89,16 +93,37 @@ export interface AddressStep {
 /** Rules in table `inet podwire`. */
 export interface RulesStep {
   readonly kind: 'rules'
-  readonly purpose: 'masquerade' | 'spoof-check'
+  readonly purpose: 'masquerade' | 'spoof-check' | 'port-mappings'
   readonly owner: Owner
-  readonly addresses: readonly Ip[]
   /** Chains of the table that it depends on, with rules that belong to no container. */
   readonly chains: readonly FilledChain[]
-  /**
-   * The nft scripts that do it; each is tried when the one before it did not load. The last always fits; those before
-   * it fit only when `chains` have their rules.
-   */
-  readonly scripts: readonly string[]
+  /** The nft script that makes these chains, whatever there is of the table; nothing to do when they are there. */
+  readonly script: string
+  /** What is the attachment's own beside rules of its own in the script. */
+  readonly elements: readonly OwnedElement[]
+}
+
+/** An ifb device: what is redirected to it waits in its qdisc, then goes on from where it came in. */
+export interface IfbStep {
+  readonly kind: 'ifb'
+  readonly name: IfName
+  readonly mac: Mac
+  readonly mtu: number
+  readonly alias: string
+}
+
+/** What leaves through an interface is limited. */
+export interface ShapeStep {
+  readonly kind: 'shape'
+  readonly name: IfName
+  readonly bucket: TokenBucket
+}
+
+/** All that comes in through an interface goes through an ifb device first. */
+export interface RedirectStep {
+  readonly kind: 'redirect'
+  readonly name: IfName
+  readonly ifb: IfName
 }
 
 /** A setting as a step. */

@@ -1,72 +1,61 @@
+import fc from 'fast-check'
 import t from 'tap'
-import { matchesGolden, readGolden } from '../../test/support/golden.ts'
-import { cidr } from '../../test/support/result.ts'
-import { owner, SCRIPTS } from '../../test/support/rules.ts'
+import { matchesGolden } from '../../test/support/golden.ts'
+import { cidr, ip } from '../../test/support/result.ts'
 import {
-  chainsBehind,
-  emptiedChains,
+  hostPortStep,
+  masqueradeStep,
+  owner,
+  scriptOf,
+  spoofCheckStep,
+  STEPS,
+} from '../../test/support/rules.ts'
+import { masqueradeChains } from './masquerade.ts'
+import { type Element, parseElement, splitElements } from './netlink/element.ts'
+import { addressField, encodeFields, portField } from './netlink/field.ts'
+import { encodeRequest, splitReplies } from './netlink/message.ts'
+import {
+  commentOf,
+  creation,
+  elementScript,
   emptiedOf,
-  type FilledChain,
-  masqueradeAgainScript,
-  masqueradeChains,
-  masqueradeScript,
   type Owned,
-  parseOwned,
-  removalScript,
+  ownedChain,
+  ownedElement,
+  type OwnedElement,
+  parseOwner,
+  placeOf,
+  removal,
   sameOwner,
+  targetsOf,
 } from './table.ts'
 
-/** What test/netns/rules.test.ts left in a kernel and had listed by nft: c1 with both scripts, c2 masqueraded. */
-const LISTED = parseOwned(JSON.parse(readGolden('nft-list.json')))
-const byChain = (a: FilledChain, b: FilledChain) => (a.chain < b.chain ? -1 : 1)
 const C1 = owner('c1')
 const C2 = owner('c2')
-const ofC1 = LISTED.filter(thing => sameOwner(thing.owner, C1))
+const [FIRST, SECOND] = masqueradeStep('c1', '10.1.0.5/24', 'fd00::5/64').elements as [
+  OwnedElement,
+  OwnedElement,
+]
+const CHAIN: Owned = { kind: 'chain', chain: `spoof-${C1.veth}`, owner: C1 }
 
-for (const [file, script] of Object.entries(SCRIPTS)) {
-  t.test(`the script in test/golden/${file} is what a plan loads`, t => {
-    matchesGolden(t, file, script)
+for (const [file, step] of Object.entries(STEPS)) {
+  t.test(`the script in test/golden/${file} is what a plan prints`, t => {
+    matchesGolden(t, file, scriptOf(step))
     t.end()
   })
 }
 
-t.test(
-  'masqueradeAgainScript() only creates elements: it fails where the table or the owner is another',
-  t => {
-    t.equal(
-      masqueradeAgainScript(C1, [cidr('10.1.0.5/24'), cidr('fd00::5/64')]),
-      'create element inet podwire masquerade4 { 10.1.0.5 comment "pods vethd72e032fedd" : goto leaving-10.1.0.0/24 }\n' +
-        'create element inet podwire masquerade6 { fd00::5 comment "pods vethd72e032fedd" : goto leaving-fd00__/64 }\n',
-    )
-    t.end()
-  },
-)
-
-t.test('masqueradeChains() counts the rules that the script puts into each chain', t => {
-  const addresses = [cidr('10.1.0.5/24'), cidr('fd00::5/64')]
-  const lines = masqueradeScript(C1, addresses).split('\n')
-  t.same(
-    masqueradeChains(addresses),
-    ['postrouting', 'leaving-10.1.0.0/24', 'leaving-fd00__/64'].map(chain => ({
-      chain,
-      rules: lines.filter(line => line.startsWith(`add rule inet podwire ${chain} `)).length,
-    })),
-  )
+t.test('a comment tells the owner, and no other text does', t => {
+  t.same(parseOwner(commentOf(C1)), C1)
+  for (const text of [undefined, '', 'uplink', 'pods veth0', `pods ${C1.veth} `, `a b ${C1.veth}`])
+    t.equal(parseOwner(text), undefined, `${text}`)
   t.end()
 })
 
-t.test('chainsBehind() finds the chains of the elements that are listed, each once', t => {
-  const chains = ['postrouting', 'leaving-10.1.0.0/24', 'leaving-fd00__/64']
-  t.same(new Set(chainsBehind(LISTED).map(({ chain }) => chain)), new Set(chains))
-  t.equal(chainsBehind(LISTED).length, chains.length)
-  t.same(
-    chainsBehind(ofC1).toSorted(byChain),
-    masqueradeChains([cidr('10.1.0.5/24'), cidr('fd00::5/64')]).toSorted(byChain),
-  )
-  t.same(
-    chainsBehind([]).map(({ chain }) => chain),
-    ['postrouting'],
-  )
+t.test('sameOwner() compares network and veth', t => {
+  t.ok(sameOwner(C1, { ...C1 }))
+  t.notOk(sameOwner(C1, C2))
+  t.notOk(sameOwner(C1, owner('c1', 'others')))
   t.end()
 })
 
@@ -83,90 +72,110 @@ t.test('emptiedOf() names the first chain that has fewer rules than it has to ha
   t.end()
 })
 
-t.test('parseOwned() finds in a listing what carries an owner', t => {
-  const v4 = { kind: 'element', map: 'masquerade4', chain: 'leaving-10.1.0.0/24' }
-  const v6 = { kind: 'element', map: 'masquerade6', chain: 'leaving-fd00__/64' }
-  t.same(
-    new Set(LISTED.map(thing => JSON.stringify(thing, Object.keys(thing).toSorted()))).size,
-    LISTED.length,
-    'each once',
+t.test('targetsOf() names the chains that elements lead to, each once', t => {
+  t.same(targetsOf([FIRST, SECOND, FIRST, CHAIN]), ['leaving-10.1.0.0/24', 'leaving-fd00__/64'])
+  t.same(targetsOf([{ ...FIRST, target: undefined }]), [])
+  t.end()
+})
+
+t.test('placeOf() tells elements apart that can stand beside each other', t => {
+  const places = [FIRST, SECOND, { ...FIRST, map: 'masquerade6' as const }].map(placeOf)
+  t.same(places, ['masquerade4 10.1.0.5', 'masquerade6 fd00::5', 'masquerade6 10.1.0.5'])
+  const others: OwnedElement = { ...FIRST, owner: C2, target: undefined }
+  t.equal(placeOf(others), placeOf(FIRST), 'whoever has it')
+  t.end()
+})
+
+/** The elements in messages as the kernel would list them. */
+const sentElements = (elements: readonly OwnedElement[]): Element[] =>
+  creation(elements)
+    .map(sent => splitReplies(encodeRequest(sent, 1))[0]!.body)
+    .flatMap(splitElements)
+    .flatMap(bytes => parseElement(bytes) ?? [])
+
+t.test('ownedElement() reads what creation() writes', t => {
+  const arbitrary = fc
+    .tuple(
+      fc.bigInt({ min: 0n, max: (1n << 32n) - 1n }),
+      fc.integer({ min: 0, max: 32 }),
+      fc.stringMatching(/^\S{1,64}$/),
+    )
+    .map(([value, prefix, network]): OwnedElement => {
+      const address = { ip: { family: ip('0.0.0.0').family, value }, prefix }
+      const [element] = masqueradeStep('c1', '10.1.0.5/24').elements
+      const target = { kind: 'goto', chain: masqueradeChains([address])[1]!.chain } as const
+      return { ...element!, key: [addressField(address.ip)], target, owner: { ...C1, network } }
+    })
+  fc.assert(
+    fc.property(fc.array(arbitrary, { maxLength: 300 }), elements => {
+      const read = sentElements(elements).map(element => ownedElement('masquerade4', element))
+      t.same(read, elements)
+    }),
   )
+  t.end()
+})
+
+t.test('elements with values, and of sets, are read as they are written', t => {
+  for (const mode of ['l2', 'l3'] as const) {
+    const mappings = [{ protocol: 'tcp', hostPort: 1, containerPort: 2, hostIp: undefined }] as const
+    for (const element of hostPortStep('c1', mode, mappings, '10.1.0.5/24', 'fd00::5/64').elements) {
+      const [sent] = sentElements([element])
+      t.strictSame(ownedElement(element.map, sent!), element, placeOf(element))
+      const data = { kind: 'value', bytes: Uint8Array.of(1) } as const
+      t.strictSame(
+        ownedElement(element.map, { ...sent!, data })?.target,
+        undefined,
+        'a value of another type',
+      )
+    }
+  }
+  t.end()
+})
+
+t.test('creation() and removal() send one message a map', t => {
+  const typesOf = (sent: ReturnType<typeof creation>) => sent.map(({ type }) => type & 0xff)
+  t.same(typesOf(creation([FIRST, SECOND, FIRST])), [12, 12])
   t.same(
-    ofC1.toSorted((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1)),
-    [
-      { kind: 'chain', chain: `spoof-${C1.veth}`, owner: C1 },
-      { ...v4, address: '10.1.0.5', owner: C1 },
-      { ...v6, address: 'fd00::5', owner: C1 },
-    ],
+    typesOf(removal([FIRST, CHAIN, SECOND])),
+    [14, 14, 8, 5],
+    'elements, then the chain’s rules and itself',
   )
-  t.same(
-    LISTED.filter(thing => sameOwner(thing.owner, C2)),
-    [{ ...v4, address: '10.1.0.6', owner: C2 }],
-  )
-  t.equal(LISTED.length, 4, 'and nothing that is somebody else’s')
+  t.same(removal([]), [])
   t.end()
 })
 
-t.test('parseOwned() passes over what is not as ours is', t => {
-  const rule = (chain: string, comment?: string) => ({ rule: { chain, comment } })
-  const map = (elem: unknown) => ({ map: { name: 'masquerade4', elem } })
-  const comment = `pods ${C1.veth}`
-  const foreign = [
-    {},
-    { metainfo: { version: '1.0.6' } },
-    rule('spoof-x'),
-    rule('spoof-x', 'uplink'),
-    rule('postrouting', comment),
-    map(undefined),
-    map([['10.1.0.9', { goto: { target: 'x' } }]]),
-    map([[{ elem: { val: '10.1.0.9', comment: 'uplink' } }, { goto: { target: 'x' } }]]),
-    map([[{ elem: { val: { prefix: { addr: '10.1.0.0', len: 24 } }, comment } }, { goto: { target: 'x' } }]]),
-  ]
-  t.same(parseOwned({ nftables: foreign }), [])
-  t.same(parseOwned({}), [])
-  t.same(parseOwned(undefined), [])
+t.test('ownedElement() passes over what is not as ours is', t => {
+  const element: Element = {
+    key: encodeFields(FIRST.key),
+    data: { kind: 'goto', chain: 'x' },
+    comment: commentOf(C1),
+  }
+  t.same(ownedElement('masquerade4', element)?.owner, C1)
+  t.equal(ownedElement('masquerade4', { ...element, comment: undefined }), undefined, 'no comment')
+  t.equal(ownedElement('masquerade4', { ...element, comment: 'uplink' }), undefined, 'no owner')
+  t.equal(ownedElement('masquerade6', element), undefined, 'a key of another type')
   t.end()
 })
 
-t.test('parseOwned() keeps an element that leads to no chain, so that it can be removed', t => {
-  const elem = [[{ elem: { val: '10.1.0.5', comment: `pods ${C1.veth}` } }, { accept: null }]]
-  const owned = parseOwned({ nftables: [{ map: { name: 'masquerade4', elem } }] })
-  t.match(owned, [{ address: '10.1.0.5', chain: '' }])
-  t.same(emptiedChains(owned, owned), [])
-  t.end()
-})
-
-t.test('emptiedChains() names a subnet’s chain when its last address goes', t => {
-  const ofC2 = LISTED.filter(thing => sameOwner(thing.owner, C2))
-  t.same(emptiedChains(LISTED, ofC2), [], 'c1 is in the same subnet')
-  t.same(emptiedChains(LISTED, ofC1), ['leaving-fd00__/64'], 'c2 keeps the chain of 10.1.0.0/24')
-  t.same(emptiedChains(LISTED, LISTED).toSorted(), ['leaving-10.1.0.0/24', 'leaving-fd00__/64'])
-  t.end()
-})
-
-t.test('removalScript() removes elements before the chains that they lead to', t => {
-  const owned: Owned[] = [
-    { kind: 'chain', chain: 'spoof-v', owner: C1 },
-    { kind: 'element', map: 'masquerade4', address: '10.1.0.5', chain: 'leaving-10.1.0.0/24', owner: C1 },
-  ]
+t.test('an element that leads to no chain is read, so that it can be removed', t => {
+  const element: Element = { key: encodeFields(FIRST.key), data: undefined, comment: commentOf(C1) }
+  const read = ownedElement('masquerade4', element)
+  t.strictSame(read, { ...FIRST, target: undefined })
+  const value = { kind: 'value', bytes: encodeFields([portField(1)]) } as const
+  t.strictSame(ownedElement('masquerade4', { ...element, data: value }), read, 'nor one that has a value')
   t.equal(
-    removalScript(owned, ['leaving-10.1.0.0/24']),
-    [
-      'delete element inet podwire masquerade4 { 10.1.0.5 }',
-      'flush chain inet podwire spoof-v',
-      'delete chain inet podwire spoof-v',
-      'flush chain inet podwire leaving-10.1.0.0/24',
-      'delete chain inet podwire leaving-10.1.0.0/24',
-      '',
-    ].join('\n'),
+    elementScript([read!]),
+    `add element inet podwire masquerade4 { 10.1.0.5 comment "${commentOf(C1)}" }\n`,
   )
-  t.equal(removalScript([], []), '')
   t.end()
 })
 
-t.test('sameOwner() compares network and veth', t => {
-  t.ok(sameOwner(C1, { ...C1 }))
-  t.notOk(sameOwner(C1, C2))
-  t.notOk(sameOwner(C1, owner('c1', 'others')))
+t.test('ownedChain() knows a spoof check by name and comment together', t => {
+  const comment = commentOf(C1)
+  t.same(ownedChain({ chain: `spoof-${C1.veth}`, comment }), CHAIN)
+  t.equal(ownedChain({ chain: `spoof-${C2.veth}`, comment }), undefined)
+  t.equal(ownedChain({ chain: 'postrouting', comment }), undefined)
+  t.equal(ownedChain({ chain: `spoof-${C1.veth}`, comment: undefined }), undefined)
+  t.match(scriptOf(spoofCheckStep('c1')), `comment "${comment}"`)
   t.end()
 })

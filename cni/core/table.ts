@@ -1,16 +1,19 @@
-import { type Cidr, formatCidr, formatIp, networkOf } from '../../ipam/core/ip.ts'
-import type { IfName } from '../spec/environment.ts'
-import type { Mac } from './mac.ts'
+import type { NetworkName } from '../spec/config.ts'
+import type { Attachment, IfName } from '../spec/environment.ts'
+import { hostVethName, networkTag } from './names.ts'
+import { createElements, deleteElements, type Element } from './netlink/element.ts'
+import { decodeFields, encodeFields, type Field, type FieldType, formatFields } from './netlink/field.ts'
+import type { Request } from './netlink/message.ts'
+import { removeChain, type Rule } from './netlink/rule.ts'
 
 /*
- * The plugin's part of table `inet podwire`. A packet costs one map lookup however many containers there are:
+ * The plugin's part of table `inet podwire`. Its chains and rules are the same however many containers there are, and
+ * nft makes them, once. What is an attachment's own are elements of maps, which a packet finds by one lookup, and which
+ * netlink creates and deletes without a program.
  *
- *   postrouting: saddr in masquerade4 -> goto leaving-SUBNET: to the subnet or multicast return, else masquerade
- *   spoof-VETH (ingress of that veth): source MAC is not the container's -> drop
- *
- * Every element and rule carries the comment `NETWORK VETH`, so that DEL and GC find what an attachment owns without
- * any other state. One address is one element: a stale owner's DEL must not take it from a new one, so DEL goes by
- * the comment, never by the address.
+ * Every element, and every rule that is an attachment's own, carries the comment `NETWORK VETH`, so that DEL and GC find
+ * what an attachment owns without any other state. An address that was handed out again is another's: a late DEL goes
+ * by the comment, never by the address.
  */
 
 /** Whose a rule or element is. */
@@ -20,62 +23,171 @@ export interface Owner {
   readonly veth: IfName
 }
 
-const TABLE = 'inet podwire'
-const MAPS = { 4: 'masquerade4', 6: 'masquerade6' } as const
-const ADDRESS_TYPES = { 4: 'ipv4_addr', 6: 'ipv6_addr' } as const
-const MULTICAST = { 4: '224.0.0.0/4', 6: 'ff00::/8' } as const
+export const TABLE = 'inet podwire'
 
-const comment = (owner: Owner): string => `comment "${owner.network} ${owner.veth}"`
+interface MapType {
+  readonly key: readonly FieldType[]
+  /** Undefined makes it a set. */
+  readonly data: 'verdict' | readonly FieldType[] | undefined
+}
 
-/** A subnet's chain; an nft name takes letters, digits, `_`, `/`, `.`, `-`, so `:` becomes `_`. */
-const leavingChain = (subnet: Cidr): string => `leaving-${formatCidr(subnet).replaceAll(':', '_')}`
+/** The maps and sets whose elements have owners; masquerade.ts and host-ports.ts say what they are for. */
+export const MAPS = {
+  masquerade4: { key: ['ipv4_addr'], data: 'verdict' },
+  masquerade6: { key: ['ipv6_addr'], data: 'verdict' },
+  hostports4: { key: ['inet_proto', 'inet_service'], data: ['ipv4_addr', 'inet_service'] },
+  hostports6: { key: ['inet_proto', 'inet_service'], data: ['ipv6_addr', 'inet_service'] },
+  'hostip-hostports4': {
+    key: ['ipv4_addr', 'inet_proto', 'inet_service'],
+    data: ['ipv4_addr', 'inet_service'],
+  },
+  'hostip-hostports6': {
+    key: ['ipv6_addr', 'inet_proto', 'inet_service'],
+    data: ['ipv6_addr', 'inet_service'],
+  },
+  hairpin4: { key: ['ipv4_addr', 'ipv4_addr'], data: undefined },
+  hairpin6: { key: ['ipv6_addr', 'ipv6_addr'], data: undefined },
+  neighbours4: { key: ['ipv4_addr'], data: 'verdict' },
+  neighbours6: { key: ['ipv6_addr'], data: 'verdict' },
+} as const satisfies Readonly<Record<string, MapType>>
+
+export type MapName = keyof typeof MAPS
+export const MAP_NAMES = Object.keys(MAPS) as readonly MapName[]
+
+const typeOf = (map: MapName): MapType => MAPS[map]
+
+/** What an element leads to. */
+export type Target =
+  | { readonly kind: 'goto'; readonly chain: string }
+  | { readonly kind: 'value'; readonly fields: readonly Field[] }
+
+/** An element with its owner. */
+export interface OwnedElement {
+  readonly kind: 'element'
+  readonly map: MapName
+  readonly key: readonly Field[]
+  /** Undefined in a set, and for what somebody has made of it. */
+  readonly target: Target | undefined
+  readonly owner: Owner
+}
+
+/** A thing of ours in the table, with its owner. */
+export type Owned = OwnedElement | { readonly kind: 'chain'; readonly chain: string; readonly owner: Owner }
+
+/** The owner of what an attachment to this network has in the table. */
+export const ownerOf = (network: NetworkName, attachment: Attachment): Owner => ({
+  network: networkTag(network),
+  veth: hostVethName(attachment),
+})
+
+/** A comment that tells the owner. */
+export const commentOf = (owner: Owner): string => `${owner.network} ${owner.veth}`
+
+/** The owner that a comment tells; undefined for one that somebody else wrote. */
+export function parseOwner(comment: string | undefined): Owner | undefined {
+  const match = /^(\S+) (veth[0-9a-f]{11})$/.exec(comment ?? '')
+  return match === null ? undefined : { network: match[1]!, veth: match[2]! as IfName }
+}
+
+/** Whether two owners are the same attachment's. */
+export const sameOwner = (a: Owner, b: Owner): boolean => a.network === b.network && a.veth === b.veth
+
+/** An element's place, which only one can have. */
+export const placeOf = ({ map, key }: Pick<OwnedElement, 'map' | 'key'>): string =>
+  `${map} ${formatFields(key)}`
+
+// Scripts for nft
+
+/** The lines as nft reads them. */
+export const script = (lines: readonly string[]): string => lines.map(line => `${line}\n`).join('')
+
+/** A map or set, whether or not it is there. */
+export function declareMap(map: MapName): string {
+  const { key, data } = typeOf(map)
+  const keyText = key.join(' . ')
+  if (data === undefined) return `add set ${TABLE} ${map} { type ${keyText}; }`
+  return `add map ${TABLE} ${map} { type ${keyText} : ${data === 'verdict' ? data : data.join(' . ')}; }`
+}
 
 /** A chain with all its rules, and no other. */
-const fill = (chain: string, rules: readonly string[]): string[] => [
+export const fill = (chain: string, rules: readonly string[]): string[] => [
   `flush chain ${TABLE} ${chain}`,
   ...rules.map(rule => `add rule ${TABLE} ${chain} ${rule}`),
 ]
 
-const POSTROUTING_RULES = [`ip saddr vmap @${MAPS[4]}`, `ip6 saddr vmap @${MAPS[6]}`]
+/** The script that adds elements to maps that are there. */
+export const elementScript = (elements: readonly OwnedElement[]): string =>
+  script(elements.map(element => `add element ${TABLE} ${element.map} { ${elementText(element)} }`))
 
-/** How many rules leavingRules() makes. */
-const LEAVING_RULES = 2
-const leavingRules = (subnet: Cidr): string[] => {
-  const { version, word } = subnet.ip.family
-  return [`${word} daddr { ${formatCidr(subnet)}, ${MULTICAST[version]} } return`, 'masquerade fully-random']
+const elementText = ({ key, target, owner }: OwnedElement): string =>
+  `${formatFields(key)} comment "${commentOf(owner)}"${target === undefined ? '' : ` : ${targetText(target)}`}`
+
+const targetText = (target: Target): string =>
+  target.kind === 'goto' ? `goto ${target.chain}` : formatFields(target.fields)
+
+// Messages for the kernel
+
+/** Elements by their map. */
+const byMap = (elements: readonly OwnedElement[]): [MapName, OwnedElement[]][] => [
+  ...Map.groupBy(elements, ({ map }) => map),
+]
+
+/** Creates elements; refused with EEXIST when a place is taken, with ENOENT without their maps and chains. */
+export const creation = (elements: readonly OwnedElement[]): Request[] =>
+  byMap(elements).flatMap(([map, own]) => createElements(map, own.map(toElement)))
+
+function toElement({ key, target, owner }: OwnedElement): Element {
+  const data =
+    target?.kind === 'value' ? { kind: 'value' as const, bytes: encodeFields(target.fields) } : target
+  return { key: encodeFields(key), data, comment: commentOf(owner) }
 }
 
-/** Table, maps and hooks, whether or not they are there: every line can be said twice. */
-const SKELETON = [
-  `add table ${TABLE}`,
-  ...([4, 6] as const).map(v => `add map ${TABLE} ${MAPS[v]} { type ${ADDRESS_TYPES[v]} : verdict; }`),
-  `add chain ${TABLE} postrouting { type nat hook postrouting priority srcnat; policy accept; }`,
-  ...fill('postrouting', POSTROUTING_RULES),
-]
+/** Removes what is listed; refused with ENOENT when some of it is gone. */
+export function removal(owned: readonly Owned[]): Request[] {
+  const elements = owned.filter(thing => thing.kind === 'element')
+  const chains = owned.filter(thing => thing.kind === 'chain')
+  return [
+    ...byMap(elements).flatMap(([map, own]) =>
+      deleteElements(
+        map,
+        own.map(({ key }) => encodeFields(key)),
+      ),
+    ),
+    ...chains.flatMap(({ chain }) => removeChain(chain)),
+  ]
+}
+
+/** An element of one of our maps; undefined without an owner's comment: then it is somebody else's. */
+export function ownedElement(map: MapName, { key, data, comment }: Element): OwnedElement | undefined {
+  const owner = parseOwner(comment)
+  const type = typeOf(map)
+  const fields = decodeFields(type.key, key)
+  if (owner === undefined || fields === undefined) return undefined
+  return { kind: 'element', map, key: fields, target: targetOf(type.data, data), owner }
+}
+
+function targetOf(type: MapType['data'], data: Element['data']): Target | undefined {
+  if (data?.kind !== 'value') return data
+  const fields = type === 'verdict' || type === undefined ? undefined : decodeFields(type, data.bytes)
+  return fields && { kind: 'value', fields }
+}
+
+/** The chain of an attachment's own that this rule is in; undefined when the rule is not an attachment's own. */
+export function ownedChain({ chain, comment }: Rule): Owned | undefined {
+  const owner = parseOwner(comment)
+  return owner !== undefined && chain === spoofChain(owner.veth) ? { kind: 'chain', chain, owner } : undefined
+}
+
+/** The chain of an attachment's spoof check (spoof-check.ts). */
+export const spoofChain = (veth: IfName): string => `spoof-${veth}`
+
+// Chains that belong to nobody
 
 /** A chain, and how many rules it has to have. */
 export interface FilledChain {
   readonly chain: string
   readonly rules: number
 }
-
-/** The chains that every packet from these addresses passes; their rules are nobody's own, so they carry no owner. */
-export const masqueradeChains = (addresses: readonly Cidr[]): FilledChain[] =>
-  filled(addresses.map(address => leavingChain(networkOf(address))))
-
-/**
- * The same of elements in the table. CHECK cannot ask by address: in a result of mode `l3` none tells its subnet.
- */
-export const chainsBehind = (owned: readonly Owned[]): FilledChain[] => filled(targetsOf(owned))
-
-const filled = (leaving: readonly string[]): FilledChain[] => [
-  { chain: 'postrouting', rules: POSTROUTING_RULES.length },
-  ...[...new Set(leaving)].map(chain => ({ chain, rules: LEAVING_RULES })),
-]
-
-/** The chains that elements lead to. */
-const targetsOf = (owned: readonly Owned[]): string[] =>
-  owned.flatMap(thing => (thing.kind === 'element' && thing.chain !== '' ? [thing.chain] : []))
 
 /**
  * The first of these chains that has lost rules, as after `nft flush chain`. `counts` says how many each chain has
@@ -86,118 +198,11 @@ export const emptiedOf = (
   counts: ReadonlyMap<string, number>,
 ): FilledChain | undefined => chains.find(({ chain, rules }) => (counts.get(chain) ?? 0) < rules)
 
-/**
- * Masquerades these addresses when table and chains are there: nothing is deleted, which would cost the kernel a
- * grace period (12 ms, measured). It fails when they are not, or when an address has a former owner; whether the chains
- * still have their rules it cannot tell.
- */
-export function masqueradeAgainScript(owner: Owner, addresses: readonly Cidr[]): string {
-  return script(addresses.map(address => `create ${elementOf(owner, address)}`))
-}
-
-/** Masquerades what leaves the subnets of these addresses, whatever there is of the table. */
-export function masqueradeScript(owner: Owner, addresses: readonly Cidr[]): string {
-  return script([...SKELETON, ...addresses.flatMap(address => masquerade(owner, address))])
-}
-
-function masquerade(owner: Owner, address: Cidr): string[] {
-  const subnet = networkOf(address)
-  const chain = leavingChain(subnet)
-  return [
-    `add chain ${TABLE} ${chain}`,
-    ...fill(chain, leavingRules(subnet)),
-    // Thrice, because adding an element that is there changes nothing, not even a former owner's comment.
-    `add ${elementOf(owner, address)}`,
-    `delete element ${TABLE} ${MAPS[address.ip.family.version]} { ${formatIp(address.ip)} }`,
-    `add ${elementOf(owner, address)}`,
-  ]
-}
-
-const elementOf = (owner: Owner, address: Cidr): string =>
-  `element ${TABLE} ${MAPS[address.ip.family.version]} { ${formatIp(address.ip)} ${comment(owner)} : goto ${leavingChain(networkOf(address))} }`
-
-const spoofChain = (veth: IfName): string => `spoof-${veth}`
-
-/** Drops frames that come out of a veth with a source MAC other than the container's. */
-export function spoofCheckScript(owner: Owner, mac: Mac): string {
-  const chain = spoofChain(owner.veth)
-  return script([
-    `add table ${TABLE}`,
-    `add chain ${TABLE} ${chain} { type filter hook ingress device "${owner.veth}" priority -300; policy accept; }`,
-    `flush chain ${TABLE} ${chain}`,
-    `add rule ${TABLE} ${chain} ether saddr != ${mac} drop ${comment(owner)}`,
-  ])
-}
-
-const script = (lines: readonly string[]): string => lines.map(line => `${line}\n`).join('')
-
-/** A thing of ours in the table, with its owner. */
-export type Owned =
-  | {
-      readonly kind: 'element'
-      readonly map: string
-      readonly address: string
-      readonly chain: string
-      readonly owner: Owner
-    }
-  | { readonly kind: 'chain'; readonly chain: string; readonly owner: Owner }
-
-/** The script that removes what is listed, and chains by name. */
-export function removalScript(owned: readonly Owned[], chains: readonly string[]): string {
-  const elements = owned.filter(thing => thing.kind === 'element')
-  const own = owned.filter(thing => thing.kind === 'chain').map(thing => thing.chain)
-  return script([
-    ...elements.map(({ map, address }) => `delete element ${TABLE} ${map} { ${address} }`),
-    ...[...own, ...chains].flatMap(chain => [
-      `flush chain ${TABLE} ${chain}`,
-      `delete chain ${TABLE} ${chain}`,
-    ]),
-  ])
-}
-
-/** The subnets' chains that no address leads to once `chosen` is gone from `all`. */
-export function emptiedChains(all: readonly Owned[], chosen: readonly Owned[]): string[] {
-  const used = new Set(targetsOf(all.filter(thing => !chosen.includes(thing))))
-  return [...new Set(targetsOf(chosen))].filter(chain => !used.has(chain))
-}
-
-/** What `nft -j list table inet podwire` shows of ours. Things without our comment are somebody else's. */
-export function parseOwned(listing: unknown): Owned[] {
-  const items = (listing as { nftables?: unknown[] } | undefined)?.nftables ?? []
-  return items.flatMap(item => [...ownedElements(item), ...ownedChains(item)])
-}
-
-interface ListedMap {
-  readonly name: string
-  readonly elem?: readonly [
-    { readonly elem?: { readonly val: unknown; readonly comment?: string } },
-    { readonly goto?: { readonly target: string } },
-  ][]
-}
-
-function ownedElements(item: unknown): Owned[] {
-  const map = (item as { map?: ListedMap }).map
-  return (map?.elem ?? []).flatMap(([key, verdict]): Owned[] => {
-    const owner = parseOwner(key.elem?.comment)
-    if (map === undefined || owner === undefined || typeof key.elem?.val !== 'string') return []
-    return [
-      { kind: 'element', map: map.name, address: key.elem.val, chain: verdict.goto?.target ?? '', owner },
-    ]
-  })
-}
-
-function ownedChains(item: unknown): Owned[] {
-  const rule = (item as { rule?: { chain: string; comment?: string } }).rule
-  const owner = parseOwner(rule?.comment)
-  return rule !== undefined && owner !== undefined && rule.chain === spoofChain(owner.veth)
-    ? [{ kind: 'chain', chain: rule.chain, owner }]
-    : []
-}
-
-function parseOwner(text: string | undefined): Owner | undefined {
-  const match = /^(\S+) (veth[0-9a-f]{11})$/.exec(text ?? '')
-  return match === null ? undefined : { network: match[1]!, veth: match[2]! as IfName }
-}
-
-/** Whether two owners are the same attachment's. */
-export const sameOwner = (a: Owner, b: Owner): boolean => a.network === b.network && a.veth === b.veth
+/** The chains that elements lead to, each once. */
+export const targetsOf = (owned: readonly Owned[]): string[] => [
+  ...new Set(
+    owned.flatMap(thing =>
+      thing.kind === 'element' && thing.target?.kind === 'goto' ? [thing.target.chain] : [],
+    ),
+  ),
+]

@@ -3,16 +3,15 @@ import { commandOf } from '../core/command.ts'
 import { addRoute, MAIN_TABLE, SCOPE } from '../core/netlink/route.ts'
 import { addVeth, delLink, setLink } from '../core/netlink/link.ts'
 import { changeVlan, setPort } from '../core/netlink/port.ts'
-import type { RulesStep, Step, SysctlStep, VethStep } from '../core/step.ts'
-import { emptiedOf } from '../core/table.ts'
-import { CniError, messageOf } from '../spec/error.ts'
+import type { Step, SysctlStep, VethStep } from '../core/step.ts'
+import { messageOf } from '../spec/error.ts'
 import type { Call } from '../spec/plugin.ts'
-import type { World } from '../spec/world.ts'
 import { putAddress, settle } from './apply-address.ts'
+import { limit } from './apply-bandwidth.ts'
 import { makeBridge } from './apply-bridge.ts'
 import { forward } from './apply-port.ts'
+import { applyRules } from './apply-rules.ts'
 import { NetlinkError } from './netlink.ts'
-import { countRules, loadRules, removeRulesAt, removeRulesOf } from './nft.ts'
 import { type Sites, siteOf } from './site.ts'
 import { writeSysctl } from './sysctl.ts'
 
@@ -79,8 +78,12 @@ function carryOut(step: Step, sites: Sites, call: Call): Undo | undefined | Prom
       return void container.netlink.request(setLink(step.name, { mac: step.mac }))
     case 'settle':
       return settle(container, step.name, call.world).then(() => undefined)
+    case 'ifb':
+    case 'shape':
+    case 'redirect':
+      return limit(step, host)
     case 'rules':
-      return loadStep(step, call)
+      return applyRules(step, host, call.world)
   }
 }
 
@@ -113,44 +116,5 @@ export function kernelRoute({ route, onLink }: Extract<Step, { kind: 'route' }>,
     priority: route.priority,
     mtu: route.mtu,
     advmss: route.advmss,
-  }
-}
-
-async function loadStep(step: RulesStep, { world }: Call): Promise<Undo> {
-  const [last, ...earlier] = step.scripts.toReversed()
-  const isLoaded = areFilled(step) && (await loadFirst(world, earlier.toReversed()))
-  if (!isLoaded && last !== undefined) await loadAnyway(step, world, last)
-  return () => removeRulesOf(world, step.owner)
-}
-
-/** Whether the step's chains have their rules; where they cannot be counted, the last script says better what is wrong. */
-function areFilled({ chains }: RulesStep): boolean {
-  try {
-    return emptiedOf(chains, countRules(chains)) === undefined
-  } catch {
-    return false
-  }
-}
-
-/** Loads the first script that fits; false when none does. */
-async function loadFirst(world: World, scripts: readonly string[]): Promise<boolean> {
-  for (const script of scripts) {
-    const isLoaded = await loadRules(world, script).then(
-      () => true,
-      () => false,
-    )
-    if (isLoaded) return true
-  }
-  return false
-}
-
-async function loadAnyway(step: RulesStep, world: World, script: string): Promise<void> {
-  try {
-    await loadRules(world, script)
-  } catch (error) {
-    // An address that a crash left in the map with another subnet cannot be overwritten, only removed.
-    if (!(error instanceof CniError) || !/File exists/.test(error.details ?? '')) throw error
-    await removeRulesAt(world, step.addresses)
-    await loadRules(world, script)
   }
 }

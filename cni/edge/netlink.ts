@@ -10,6 +10,7 @@ import {
   splitReplies,
   TYPE,
 } from '../core/netlink/message.ts'
+import { BATCH } from '../core/netlink/nfnetlink.ts'
 import { CniError } from '../spec/error.ts'
 import { errno, errnoName, libc } from './libc.ts'
 
@@ -18,6 +19,7 @@ const AF_NETLINK = 16
 const SOCK_RAW_CLOEXEC = 3 | 0o2000000
 const SOL_SOCKET = 1
 const SO_RCVTIMEO = 20
+const SO_SNDBUFFORCE = 32
 const SOL_NETLINK = 270
 const OPTIONS = { capAck: 10, extAck: 11, strictCheck: 12 } as const
 
@@ -58,7 +60,7 @@ export class Netlink implements Disposable {
 
   constructor(protocol: number = PROTOCOL.route) {
     this.#fd = libc().socket(AF_NETLINK, SOCK_RAW_CLOEXEC, protocol)
-    if (this.#fd < 0) throw new CniError('netlink', `Cannot open a netlink socket: ${errnoName(errno())}`)
+    if (this.#fd < 0) throw new NetlinkError(errnoName(errno()), 'while opening a netlink socket')
     const one = Buffer.from(Uint32Array.of(1).buffer)
     // Old kernels refuse some of these; then errors carry less text and dumps are filtered here.
     for (const option of Object.values(OPTIONS)) libc().setsockopt(this.#fd, SOL_NETLINK, option, one, 4)
@@ -71,6 +73,11 @@ export class Netlink implements Disposable {
     return this.#answerTo(this.#send(request))
   }
 
+  /** Like {@link request}, for what may well not be there: undefined when the kernel refuses with this errno. */
+  find(request: Request, absent: string): Reply | undefined {
+    return this.#answerTo(this.#send(request), absent)
+  }
+
   /**
    * Sends one request from another thread, for what the kernel takes long over: the others wait for nothing meanwhile.
    * One at a time on a socket.
@@ -79,6 +86,27 @@ export class Netlink implements Disposable {
     const { bytes, sequence } = this.#encode(request)
     await writeAside(this.#fd, bytes)
     this.#answerTo(sequence)
+  }
+
+  /**
+   * Sends changes of nftables as one transaction, all of them or none. Throws the first refusal. The kernel tells of
+   * each refusal unasked, the last change asks for an answer, and one that concerns the whole comes in the name of
+   * the beginning.
+   */
+  transaction(changes: readonly Request[]): void {
+    const [last, ...others] = changes.toReversed()
+    if (last === undefined) return
+    const asking = { ...last, flags: last.flags | FLAG.ack }
+    const batch = [BATCH.begin, ...others.toReversed(), asking, BATCH.end].map(part => this.#encode(part))
+    this.#put(Buffer.concat(batch.map(({ bytes }) => bytes)))
+    const [begin, end] = [batch[0]!.sequence, batch.at(-1)!.sequence]
+    for (;;) {
+      for (const reply of this.#receive()) {
+        if (reply.sequence < begin) continue
+        throwIfRefused(reply)
+        if (reply.sequence === end - 1) return
+      }
+    }
   }
 
   /** Sends a dump request and collects all parts; starts again when the kernel says that they do not fit together. */
@@ -113,12 +141,12 @@ export class Netlink implements Disposable {
     }
   }
 
-  #answerTo(sequence: number): Reply | undefined {
+  #answerTo(sequence: number, absent?: string): Reply | undefined {
     for (;;) {
       for (const reply of this.#receive()) {
         if (reply.sequence !== sequence) continue
         if (reply.type !== TYPE.error) return reply
-        throwIfRefused(reply)
+        throwIfRefused(reply, absent)
         return undefined
       }
     }
@@ -131,9 +159,20 @@ export class Netlink implements Disposable {
 
   #send(request: Request): number {
     const { bytes, sequence } = this.#encode(request)
+    this.#put(bytes)
+    return sequence
+  }
+
+  #put(bytes: Buffer): void {
+    // What is too long for the socket's buffer would be refused.
+    if (bytes.length > BUFFER_BYTES) this.#widen(bytes.length)
     const sent = libc().send(this.#fd, bytes, BigInt(bytes.length), 0)
     if (sent < 0n) throw new NetlinkError(errnoName(errno()), 'while sending')
-    return sequence
+  }
+
+  #widen(bytes: number): void {
+    const value = Buffer.from(Int32Array.of(2 * bytes).buffer)
+    libc().setsockopt(this.#fd, SOL_SOCKET, SO_SNDBUFFORCE, value, 4)
   }
 
   #receive(): Reply[] {
@@ -144,7 +183,9 @@ export class Netlink implements Disposable {
   }
 }
 
-function throwIfRefused(reply: Reply): void {
+function throwIfRefused(reply: Reply, absent?: string): void {
   const { errno: number, sentence } = parseAck(reply)
-  if (number !== 0) throw new NetlinkError(errnoName(number), sentence)
+  if (number === 0) return
+  const name = errnoName(number)
+  if (name !== absent) throw new NetlinkError(name, sentence)
 }

@@ -1,4 +1,4 @@
-import { closeSync, constants, fstatSync, openSync, statSync } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, readlinkSync, statSync } from 'node:fs'
 import type { NetnsPath } from '../spec/environment.ts'
 import { CniError } from '../spec/error.ts'
 import { errno, errnoName, libc } from './libc.ts'
@@ -50,6 +50,9 @@ export class Netns implements Disposable {
     return mine.dev === its.dev && mine.ino === its.ino
   }
 }
+
+/** The namespace that the thread is in now, as `readlink /proc/thread-self/ns/net` names it. */
+export const currentNetns = (): string => readlinkSync(OWN)
 
 /** Runs a synchronous function in a new, empty namespace, which ends with the last socket in it. */
 export function inScratchNetns<T>(inside: () => T): T {

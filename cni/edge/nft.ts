@@ -1,19 +1,7 @@
 import { existsSync } from 'node:fs'
-import { formatIp, type Ip } from '../../ipam/core/ip.ts'
-import { dumpRules } from '../core/netlink/rule.ts'
-import {
-  parseOwned,
-  type FilledChain,
-  type Owned,
-  type Owner,
-  removalScript,
-  sameOwner,
-  emptiedChains,
-} from '../core/table.ts'
 import { CniError } from '../spec/error.ts'
 import type { World } from '../spec/world.ts'
 import type { Outcome } from './execute.ts'
-import { Netlink, PROTOCOL } from './netlink.ts'
 
 const SYSTEM_FOLDERS = ['/usr/sbin', '/sbin', '/usr/local/sbin', '/usr/bin']
 
@@ -33,11 +21,6 @@ export async function loadRules(world: Executing, script: string, checkOnly = fa
   })
 }
 
-/** Everything in our table that carries an owner; empty without nft, because then nothing was ever put there. */
-export async function listOwned(world: World): Promise<Owned[]> {
-  return findNft(world) === undefined ? [] : parseOwned(await listTable(world))
-}
-
 /** Our table as `nft -j` shows it; undefined when there is none. */
 export async function listTable(world: Executing): Promise<unknown> {
   const outcome = await nft(world, ['-j', 'list', 'table', 'inet', 'podwire'], '')
@@ -49,51 +32,6 @@ export async function listTable(world: Executing): Promise<unknown> {
     'nft',
     `Cannot list table "inet podwire": ${outcome.stderr.trim()}; the plugin needs CAP_NET_ADMIN`,
   )
-}
-
-/** How many rules each of these chains of our table has; asked of the kernel itself, which takes 0.1 ms. */
-export function countRules(chains: readonly FilledChain[]): ReadonlyMap<string, number> {
-  if (chains.length === 0) return new Map()
-  using netlink = new Netlink(PROTOCOL.netfilter)
-  return new Map(chains.map(({ chain }) => [chain, netlink.dump(dumpRules('podwire', chain)).length]))
-}
-
-/** Removes what is chosen from the table, and the subnets' chains that no address leads to any more. */
-export async function removeOwned(world: World, isChosen: (thing: Owned) => boolean): Promise<void> {
-  const all = await listOwned(world)
-  const chosen = all.filter(isChosen)
-  if (chosen.length === 0) return
-  const emptied = emptiedChains(all, chosen)
-  try {
-    await loadRules(world, removalScript(chosen, emptied))
-    if (emptiedChains(chosen, chosen).length === emptied.length) return
-  } catch {
-    // Somebody else has removed some of it meanwhile, or leads an address to an emptied chain again (EBUSY).
-    const left = (await listOwned(world)).filter(isChosen)
-    if (left.length > 0) await loadRules(world, removalScript(left, []))
-  }
-  await removeEmptied(world, chosen)
-}
-
-/**
- * Looks again for chains to which only removed things led: of two removals at the same time, each took the other's
- * address for a reason to keep the chain.
- */
-async function removeEmptied(world: World, removed: readonly Owned[]): Promise<void> {
-  for (const chain of emptiedChains([...(await listOwned(world)), ...removed], removed)) {
-    // It fails when the other was faster, or an address leads there again: then it is not ours to remove.
-    await loadRules(world, removalScript([], [chain])).catch(() => {})
-  }
-}
-
-/** Removes the rules of one attachment. */
-export const removeRulesOf = (world: World, owner: Owner): Promise<void> =>
-  removeOwned(world, thing => sameOwner(owner, thing.owner))
-
-/** Frees addresses in the masquerade maps, whoever put them there. */
-export function removeRulesAt(world: World, addresses: readonly Ip[]): Promise<void> {
-  const texts = addresses.map(formatIp)
-  return removeOwned(world, thing => thing.kind === 'element' && texts.includes(thing.address))
 }
 
 /** The path of nft: from PATH, else where distributions put it, because runtimes hand down a bare PATH. */

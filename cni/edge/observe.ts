@@ -3,15 +3,15 @@ import { gatewayInterface } from '../core/plan/bridge.ts'
 import type { PluginConfig } from '../core/config.ts'
 import type { Observed, ObservedSite } from '../core/compare.ts'
 import type { Node } from '../core/plan/wish.ts'
-import { chainsBehind } from '../core/table.ts'
+import type { Owner } from '../core/table.ts'
 import type { Link } from '../core/netlink/link.ts'
 import { IFF } from '../core/netlink/link-header.ts'
 import { CniError } from '../spec/error.ts'
-import type { Call } from '../spec/plugin.ts'
+import type { Step } from '../core/step.ts'
 import { refuseOther } from './apply-bridge.ts'
 import { defaultRoute } from './default-route.ts'
-import { countRules, listOwned } from './nft.ts'
 import type { Site, Sites } from './site.ts'
+import { countAllRules, listOwnedBy } from './table.ts'
 
 /** Ethernet's MTU, for a node without a default route. */
 const ETHERNET_MTU = 1500
@@ -40,19 +40,20 @@ function refuseUnfiltered(bridge: Link | undefined, { vlan, trunk }: PluginConfi
 }
 
 /** The kernel as CHECK compares it: the named links, what is on them, and the table. */
-export async function observe(
+export function observe(
   { host, container }: Sites,
-  call: Call,
+  owner: Owner,
+  steps: readonly Step[],
   names: { host: string[]; container: string[] },
-  withRules: boolean,
-): Promise<Observed> {
-  const rules = withRules ? await listOwned(call.world) : []
+): Observed {
   return {
     host: observeSite(host, names.host),
     container: observeSite(container, names.container),
     routes: FAMILIES.flatMap(family => container.routes(family)),
-    rules,
-    ruleCounts: countRules(rules.length > 0 ? chainsBehind(rules) : []),
+    rules: listOwnedBy(owner),
+    ruleCounts: countAllRules(),
+    qdiscs: steps.flatMap(step => (step.kind === 'shape' ? (host.rootQdisc(step.name) ?? []) : [])),
+    redirects: steps.flatMap(step => (step.kind === 'redirect' ? host.redirects(step.name) : [])),
   }
 }
 

@@ -1,14 +1,16 @@
 import { parseCidr } from '../../ipam/core/ip.ts'
 import type { PluginConfig } from '../core/config.ts'
 import { explain } from '../core/failure.ts'
-import { vlanPair } from '../core/names.ts'
+import { attachmentIfb, vlanPair } from '../core/names.ts'
 import { addBridge, addVeth } from '../core/netlink/link.ts'
+import { limitSteps } from '../core/plan/bandwidth.ts'
 import type { Node } from '../core/plan/wish.ts'
-import { masqueradeScript } from '../core/table.ts'
+import { masqueradeScript } from '../core/masquerade.ts'
 import type { Step } from '../core/step.ts'
 import type { IfName } from '../spec/environment.ts'
 import { CniError } from '../spec/error.ts'
 import type { World } from '../spec/world.ts'
+import { limit } from './apply-bandwidth.ts'
 import { NetlinkError } from './netlink.ts'
 import { inScratchNetns } from './netns.ts'
 import { loadRules } from './nft.ts'
@@ -24,6 +26,8 @@ export async function probeKernel(
   const needsVlans = config.vlan !== undefined || config.trunk.length > 0
   // A bridge that is there proves itself; a kernel asks for no proof twice.
   if (!node.hasBridge || needsVlans) inScratchNetns(() => probeLinks(config, needsVlans))
+  if (config.bandwidth.ingress !== undefined || config.bandwidth.egress !== undefined)
+    inScratchNetns(() => probeBandwidth(config))
   if (withRules) await probeRules(world)
 }
 
@@ -39,6 +43,21 @@ function probeLinks(config: PluginConfig, vlanFiltering: boolean): void {
   })
 }
 
+/** A config that limits every container itself; what one pod may ask for later is no reason to have no pod at all. */
+function probeBandwidth({ bandwidth }: PluginConfig): void {
+  const ifb = {
+    kind: 'ifb',
+    ...attachmentIfb({ containerId: '', ifname: '' }),
+    mtu: 1500,
+    alias: '',
+  } as const
+  using site = new Site()
+  for (const step of limitSteps(bandwidth, 'lo' as IfName, ifb)) {
+    if (step.kind === 'ifb' || step.kind === 'shape' || step.kind === 'redirect')
+      attempt(step, () => limit(step, site))
+  }
+}
+
 function attempt(step: Step, action: () => void): void {
   try {
     action()
@@ -48,10 +67,9 @@ function attempt(step: Step, action: () => void): void {
 }
 
 async function probeRules(world: World): Promise<void> {
-  const owner = { network: 'probe', veth: 'veth00000000000' as IfName }
   const address = parseCidr('192.0.2.1/24')
   try {
-    await loadRules(world, masqueradeScript(owner, address === undefined ? [] : [address]), true)
+    await loadRules(world, masqueradeScript(address === undefined ? [] : [address]), true)
   } catch (cause) {
     if (cause instanceof CniError && cause.kind !== 'nft') throw cause
     throw new CniError(

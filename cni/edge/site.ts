@@ -1,5 +1,7 @@
 import { dumpAddresses, type InterfaceAddress, parseAddress } from '../core/netlink/address.ts'
 import { delLink, dumpLinks, getLink, type Link, parseLink } from '../core/netlink/link.ts'
+import { dumpFilters, parseRedirects, type Redirect } from '../core/netlink/filter.ts'
+import { getRootQdisc, parseQdisc, type Qdisc } from '../core/netlink/qdisc.ts'
 import { dumpRoutes, getRoute, type KernelRoute, parseRoute } from '../core/netlink/route.ts'
 import type { Place } from '../core/step.ts'
 import type { Family, Ip } from '../../ipam/core/ip.ts'
@@ -18,13 +20,8 @@ export class Site implements Disposable {
 
   /** `ip link show NAME`; undefined when there is none. */
   link(name: string): Link | undefined {
-    try {
-      const reply = this.netlink.request(getLink(name))
-      return reply && parseLink(reply.body)
-    } catch (error) {
-      if (isErrno(error, 'ENODEV')) return undefined
-      throw error
-    }
+    const reply = this.netlink.find(getLink(name), 'ENODEV')
+    return reply && parseLink(reply.body)
   }
 
   /** The index of a link that is there, remembered: names do not move while a call is at work. */
@@ -68,6 +65,21 @@ export class Site implements Disposable {
       if (error instanceof NetlinkError) return []
       throw error
     }
+  }
+
+  /** `tc qdisc show dev NAME root`; undefined without the link, or when it has none but the kernel's own. */
+  rootQdisc(name: string): Qdisc | undefined {
+    const index = this.link(name)?.index
+    if (index === undefined) return undefined
+    const reply = this.netlink.find(getRootQdisc(index), 'ENOENT')
+    return reply && parseQdisc(reply.body)
+  }
+
+  /** `tc filter show dev NAME parent ffff:`: where what comes in is redirected to. */
+  redirects(name: string): Redirect[] {
+    const index = this.link(name)?.index
+    if (index === undefined) return []
+    return this.netlink.dump(dumpFilters(index)).flatMap(reply => parseRedirects(reply.body))
   }
 
   [Symbol.dispose](): void {

@@ -28,6 +28,7 @@ export const CODES = {
   'delegate-failed': 112,
   'kernel-feature-missing': 113,
   'check-failed': 114,
+  'port-taken': 115,
   internal: 199,
 } as const satisfies Record<string, number>
 

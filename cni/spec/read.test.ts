@@ -43,6 +43,19 @@ t.test('Reader reads a key named __proto__ as any other', async t => {
   t.equal(new Reader(json).string('__proto__'), 'x')
 })
 
+t.test('Reader.inAnyCase() reads keys as Go does: as they are, else whatever their capitals', async t => {
+  const object = { HostPort: 1, hostip: 'a', HostIP: 'b', nothing: null, Nothing: 1 }
+  t.equal(new Reader(object).integer('hostPort', 0, 9), undefined)
+  const reader = new Reader(object, 'l[0]').inAnyCase()
+  t.equal(reader.integer('hostPort', 0, 9), 1)
+  t.equal(reader.string('HostIP'), 'b', 'as it is')
+  t.equal(reader.string('hostIP'), 'a', 'the first')
+  t.equal(reader.value('nothing'), undefined)
+  t.equal(reader.value('NOTHING'), undefined, 'null is nothing')
+  t.equal(reader.value('toString'), undefined)
+  t.equal(reader.path('hostPort'), 'l[0].hostPort')
+})
+
 const faults: [string, (reader: Reader) => unknown, Json, string, string][] = [
   ['string', r => r.string('k'), 1, 'a string', '1'],
   ['boolean', r => r.boolean('k'), 'true', 'true or false', '"true"'],

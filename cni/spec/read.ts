@@ -28,10 +28,20 @@ export const isObject = (value: Json | undefined): value is JsonObject =>
 export class Reader {
   readonly #object: JsonObject
   readonly #path: string
+  readonly #anyCase: boolean
 
-  constructor(object: JsonObject, path = '') {
+  constructor(object: JsonObject, path = '', anyCase = false) {
     this.#object = object
     this.#path = path
+    this.#anyCase = anyCase
+  }
+
+  /**
+   * The same object, its own keys read as Go's encoding/json reads them: capitals do not matter. For what containerd
+   * makes of Go structs without names for JSON (containerd/go-cni, types.go).
+   */
+  inAnyCase(): Reader {
+    return new Reader(this.#object, this.#path, true)
   }
 
   /** The full name of a key, as in `ipam.ranges`. */
@@ -40,7 +50,10 @@ export class Reader {
   }
 
   value(key: string): Json | undefined {
-    return Object.hasOwn(this.#object, key) ? (this.#object[key] ?? undefined) : undefined
+    if (Object.hasOwn(this.#object, key)) return this.#object[key] ?? undefined
+    if (!this.#anyCase) return undefined
+    const name = Object.keys(this.#object).find(other => other.toLowerCase() === key.toLowerCase())
+    return name === undefined ? undefined : (this.#object[name] ?? undefined)
   }
 
   string(key: string): string | undefined {

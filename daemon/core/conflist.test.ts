@@ -45,12 +45,12 @@ t.test('The conflist is what the node needs, and text that people can read', asy
         isDefaultGateway: true,
         forceAddress: true,
         mtu: 1450,
+        capabilities: { portMappings: true, bandwidth: true },
         ipam: {
           type: 'podwire-ipam',
           ranges: [[{ subnet: '10.244.1.0/24' }], [{ subnet: 'fd00:10:244:1::/64' }]],
         },
       },
-      { type: 'portmap', capabilities: { portMappings: true } },
     ],
   })
 })

@@ -27,11 +27,12 @@ const pluginOf = ({ podCidrs, mtu }: PodNetwork): JsonObject => ({
   // A node that was given another podCIDR keeps its bridge, with the former gateway's address on it.
   forceAddress: true,
   mtu,
+  capabilities: { portMappings: true, bandwidth: true },
   ipam: { type: 'podwire-ipam', ranges: podCidrs.map(cidr => [{ subnet: formatCidr(networkOf(cidr)) }]) },
 })
 
 /**
- * The conflist, JSON for people with a newline at its end: our plugin, then the node's `portmap` for hostPorts.
+ * The conflist, JSON for people with a newline at its end: our plugin alone, which sees to hostPorts itself.
  * Runtimes from before `cniVersions` (CNI SPEC 1.1.0, section 1) read `cniVersion`; newer ones take the newest of both
  * lists, and with it STATUS and GC. Throws without podCIDRs: a node with such a config would be Ready, and no pod start.
  */
@@ -42,7 +43,7 @@ export function formatConflist(network: PodNetwork): string {
     cniVersion: '1.0.0',
     cniVersions: ['1.0.0', '1.1.0'],
     name: NETWORK,
-    plugins: [pluginOf(network), { type: 'portmap', capabilities: { portMappings: true } }],
+    plugins: [pluginOf(network)],
   }
   return `${JSON.stringify(conflist, undefined, 2)}\n`
 }

@@ -2,18 +2,20 @@ import { networkOfAlias } from '../../cni/core/names.ts'
 import type { Link } from '../../cni/core/netlink/link.ts'
 import { BRIDGE, NETWORK } from './conflist.ts'
 
-/** What a veth's node end is called by the plugin, and by nobody else: other programs use fewer digits. */
+/** What the plugin calls a veth's node end and an ifb device, and nobody else does: others use fewer or more digits. */
 const VETH = /^veth[0-9a-f]{11}$/
+const IFB = /^bwp[0-9a-f]{11}$/
 
 /**
- * The node's ends of our pods' veths: by their alias, and without one in our bridge, for an ADD that was killed between
- * making and labelling its veth.
+ * The node's ends of our pods' veths, and their ifb devices: by their alias; and without one by their name, a veth also by
+ * our bridge, for an ADD that was killed between making and labelling them.
  */
-export function ownVeths(links: readonly Link[]): Link[] {
+export function ownLinks(links: readonly Link[]): Link[] {
   const bridge = links.find(link => link.name === BRIDGE)
   return links.filter(({ kind, name, alias, master }) => {
-    if (kind !== 'veth') return false
+    if (kind !== 'veth' && kind !== 'ifb') return false
     if (alias !== undefined) return networkOfAlias(alias) === NETWORK
+    if (kind === 'ifb') return IFB.test(name)
     return VETH.test(name) && master !== undefined && master === bridge?.index
   })
 }

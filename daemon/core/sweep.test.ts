@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { aliasOf, hostVethName } from '../../cni/core/names.ts'
+import { aliasOf, hostVethName, ifbName } from '../../cni/core/names.ts'
 import type { NetworkName } from '../../cni/spec/config.ts'
 import { type Attachment, parseContainerId, parseIfName } from '../../cni/spec/environment.ts'
 import {
@@ -22,8 +22,15 @@ const attachmentOf = (id: string, ifname = 'eth0'): Attachment => ({
 })
 const veth = (id: string): string => hostVethName(attachmentOf(id))
 const link = (id: string): NodeLink => ({
+  index: 7,
+  kind: 'veth',
   name: veth(id),
   alias: aliasOf(network, attachmentOf(id)),
+})
+const ifb = (id: string): NodeLink => ({
+  ...link(id),
+  kind: 'ifb',
+  name: ifbName(hostVethName(attachmentOf(id))),
 })
 const held = (file: string, containerId: string, ifname: string | undefined = 'eth0'): HeldAddress => ({
   file,
@@ -46,8 +53,8 @@ t.test('examine() suspects who holds addresses without a veth, once however many
 t.test('examine() takes a veth for alive that nobody has labelled yet, or somebody else has', t => {
   const addresses = [held('10.1.0.2', 'a'), held('10.1.0.3', 'b')]
   const links = [
-    { name: veth('a'), alias: undefined },
-    { name: veth('b'), alias: 'podwire other b eth0' },
+    { ...link('a'), alias: undefined },
+    { ...link('b'), alias: 'podwire other b eth0' },
   ]
   t.same(look({ addresses, links }), { alive: 2, suspects: [] })
   t.end()
@@ -76,6 +83,40 @@ t.test('examine() suspects rules of this network without link and holder', t => 
     links: [link('alive')],
   })
   t.same(namesOf(finding), ['attachment holder/eth0', `rules rules of ${veth('gone')}`])
+  t.end()
+})
+
+t.test('examine() takes an ifb device for no sign of life', t => {
+  const finding = look({ addresses: [held('10.1.0.2', 'a')], links: [ifb('a')] })
+  t.equal(finding.alive, 0)
+  t.same(namesOf(finding), ['attachment a/eth0'], 'whose DEL removes it, too')
+  t.end()
+})
+
+t.test('examine() suspects an ifb device of this network without veth and holder', t => {
+  const finding = look({
+    addresses: [held('10.1.0.2', 'b')],
+    links: [ifb('a'), ifb('b'), ifb('c'), link('c')],
+  })
+  t.same(namesOf(finding), ['attachment b/eth0', `ifb ${ifb('a').name}`])
+  const again = look({ links: [{ ...ifb('a'), index: 8 }] })
+  t.not(again.suspects[0]?.mark, finding.suspects[1]?.mark, 'it is another one after the next ADD')
+  t.end()
+})
+
+t.test('examine() lets ifb devices of others, and of veths with other names or labels, be', t => {
+  const links = [
+    { ...ifb('a'), alias: 'podwire other a eth0' },
+    { ...ifb('b'), alias: undefined },
+    { ...ifb('c'), kind: 'dummy' },
+    { ...ifb('d'), name: 'renamed' },
+    link('d'),
+    ifb('e'),
+    { ...link('e'), name: 'uplink' },
+    ifb('f'),
+    { ...link('f'), alias: undefined },
+  ]
+  t.same(look({ links }).suspects, [])
   t.end()
 })
 

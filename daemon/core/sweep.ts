@@ -1,4 +1,4 @@
-import { aliasOf, hostVethName, networkTag } from '../../cni/core/names.ts'
+import { aliasOf, hostVethName, ifbName, networkOfAlias, networkTag } from '../../cni/core/names.ts'
 import type { Owner as RuleOwner } from '../../cni/core/table.ts'
 import type { NetworkName } from '../../cni/spec/config.ts'
 import { type Attachment, type IfName, parseContainerId, parseIfName } from '../../cni/spec/environment.ts'
@@ -7,7 +7,7 @@ import type { Owner } from '../../ipam/core/reservation.ts'
 /*
  * What no container owns any more. The kernel removes both ends of a veth with the container's namespace, so an
  * attachment lives as long as its veth on the node; and the veth's name follows from the attachment. Who holds an
- * address or a rule without a veth is an ADD or DEL that is at work, or one that died. Time tells them apart.
+ * address, a rule or an ifb device without a veth is an ADD or DEL that is at work, or one that died. Time tells them apart.
  */
 
 /** An address's file, as the sweep saw it. */
@@ -21,8 +21,10 @@ export interface HeldAddress {
 
 /** A link of the node. */
 export interface NodeLink {
+  readonly index: number
   readonly name: string
   readonly alias: string | undefined
+  readonly kind: string | undefined
 }
 
 /** What the sweep goes by: all of it seen at about the same time, the links last. */
@@ -42,6 +44,8 @@ export type Suspect = { readonly name: string; readonly mark: string } & (
       readonly addresses: readonly HeldAddress[]
     }
   | { readonly kind: 'rules'; readonly owner: RuleOwner }
+  /** An ifb device, of the suspect's name. */
+  | { readonly kind: 'ifb'; readonly index: number }
   /** An address's file that tells nobody whose it is. */
   | { readonly kind: 'file'; readonly problem: string }
 )
@@ -57,8 +61,9 @@ type Holder = Omit<Extract<Suspect, { kind: 'attachment' }>, 'mark' | 'kind'>
 
 /** Tells what lives from what may be stale. */
 export function examine({ network, addresses, ruleOwners, links }: Sight): Finding {
-  const names = new Set(links.map(({ name }) => name))
-  const aliases = new Set(links.map(({ alias }) => alias))
+  const ends = links.filter(({ kind }) => kind !== 'ifb')
+  const names = new Set<string>(ends.map(({ name }) => name))
+  const aliases = new Set(ends.map(({ alias }) => alias))
   const holders = holdersOf(addresses)
   // Somebody may have given the link another name; its alias still says whose it is.
   const dead = holders.filter(
@@ -72,11 +77,31 @@ export function examine({ network, addresses, ruleOwners, links }: Sight): Findi
     alive: holders.length - dead.length,
     suspects: [
       ...dead.map(attachmentSuspect),
+      ...links.filter(isOrphanOf(network, ends, holders)).map(ifbSuspect),
       ...new Map(orphans.map(owner => [owner.veth, rulesSuspect(owner)])).values(),
       ...addresses.flatMap(fileSuspect),
     ],
   }
 }
+
+/** Whether a link is an ifb device of the network that neither a veth nor somebody who holds addresses goes with. */
+function isOrphanOf(network: NetworkName, ends: readonly NodeLink[], holders: readonly Holder[]) {
+  // Either link may have another name by now, or the veth no alias yet.
+  const names = new Set<string>(ends.map(({ name }) => ifbName(name)))
+  const aliases = new Set([
+    ...ends.map(({ alias }) => alias),
+    ...holders.map(({ attachment }) => aliasOf(network, attachment)),
+  ])
+  return ({ kind, name, alias }: NodeLink): boolean =>
+    kind === 'ifb' && networkOfAlias(alias) === networkTag(network) && !names.has(name) && !aliases.has(alias)
+}
+
+const ifbSuspect = ({ name, index }: NodeLink): Suspect => ({
+  kind: 'ifb',
+  name,
+  mark: `index ${index}`,
+  index,
+})
 
 /** The attachments that hold addresses, each with all of its own. */
 function holdersOf(addresses: readonly HeldAddress[]): Holder[] {

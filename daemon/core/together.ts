@@ -21,7 +21,7 @@ export class Together<T> {
     this.#isAtWork = true
     while (this.#waiting.length > 0) {
       // One caller may add several, one after another.
-      await undefined
+      await Promise.resolve()
       await this.#batch(this.#waiting.splice(0))
     }
     this.#isAtWork = false

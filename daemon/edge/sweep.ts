@@ -1,9 +1,8 @@
 import { basename } from 'node:path'
 import { setImmediate as yieldToOthers } from 'node:timers/promises'
 import type { Owner } from '../../cni/core/table.ts'
-import { listOwned } from '../../cni/edge/nft.ts'
 import { Site } from '../../cni/edge/site.ts'
-import type { World } from '../../cni/spec/world.ts'
+import { listOwned } from '../../cni/edge/table.ts'
 import { list, readEach, type Store } from '../../ipam/edge/store.ts'
 import type { HeldAddress, NodeLink } from '../core/sweep.ts'
 
@@ -28,16 +27,17 @@ export const readAddresses = (store: Store, names: readonly string[]): HeldAddre
 /** `ip link show`. Throws `netlink`. */
 export function observeLinks(): NodeLink[] {
   using site = new Site()
-  return site.links().map(({ name, alias }) => ({ name, alias }))
+  return site.links().map(({ index, name, alias, kind }) => ({ index, name, alias, kind }))
 }
 
 /** Whether there is a link of this name. Throws `netlink`. */
-export function hasLink(name: string): boolean {
+export const hasLink = (name: string): boolean => linkIndex(name) !== undefined
+
+/** The index of the link of this name, which no link after it gets; undefined when there is none. Throws `netlink`. */
+export function linkIndex(name: string): number | undefined {
   using site = new Site()
-  return site.link(name) !== undefined
+  return site.link(name)?.index
 }
 
-/** Whose elements and chains there are in the plugin's part of the table. Throws `nft`. */
-export async function observeRuleOwners(world: World): Promise<Owner[]> {
-  return (await listOwned(world)).map(({ owner }) => owner)
-}
+/** Whose elements and chains there are in the plugin's part of the table. Throws `netlink`. */
+export const observeRuleOwners = (): Owner[] => listOwned().map(({ owner }) => owner)

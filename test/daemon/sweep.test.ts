@@ -115,8 +115,12 @@ t.test('rules of a dead container go with it, and rules that nobody holds an add
   const lab = new Lab(t)
   const config = configOf(lab, { ipMasq: true, macspoofchk: true })
   const pods = [await lab.attach(config), await lab.attach(config)] as const
+  const mapped = (hostPort: number): Config => ({
+    ...config,
+    runtimeConfig: { portMappings: [{ hostPort, containerPort: 80 }] },
+  })
   const before = await lab.traces()
-  const leaked = [await lab.attach(config), await lab.attach(config)] as const
+  const leaked = [await lab.attach(mapped(8080)), await lab.attach(mapped(8081))] as const
   await leak(lab, ...leaked)
   // Of the second only rules are left.
   for (const address of leaked[1].addresses) rmSync(`${store(lab)}/${address}`)

@@ -2,25 +2,26 @@ import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { connect, createServer, isIPv6, type Socket } from 'node:net'
 import { createInterface } from 'node:readline'
-import type { Command } from './talker.ts'
+import type { Command, Ends } from './talker.ts'
 
 /*
  * The process of a Talker. It listens on one port, TCP and UDP, both families, and answers everything with the
- * asker's address; on stdin it is told whom to ask. It ends with its stdin.
+ * asker's address, after its own name if it was given one; on stdin it is told whom to ask. It ends with its stdin.
  */
 
 const PORT = 7000
 const PATIENCE_MS = 3000
 const kept = new Map<string, Socket>()
 
-const plain = (address = ''): string => address.replace('::ffff:', '')
+const name = process.argv[2] ?? ''
+const answerTo = (address = ''): string => `${name} ${address.replace('::ffff:', '')}`.trim()
 
 createServer(socket => {
-  socket.on('data', () => socket.write(plain(socket.remoteAddress)))
+  socket.on('data', () => socket.write(answerTo(socket.remoteAddress)))
   socket.on('error', () => {})
 }).listen(PORT, '::', () => {
   const server = createSocket({ type: 'udp6' })
-  server.on('message', (_, { address, port }) => server.send(plain(address), port, address))
+  server.on('message', (_, { address, port }) => server.send(answerTo(address), port, address))
   server.bind(PORT, '::', () => console.log('listening'))
 })
 
@@ -30,14 +31,15 @@ async function sayTcp(socket: Socket): Promise<string> {
   return String(answer)
 }
 
-async function open(to: string, from?: string): Promise<Socket> {
-  const socket = connect({ host: to, port: PORT, ...(from === undefined ? {} : { localAddress: from }) })
+async function open(to: string, { from, fromPort, port = PORT }: Ends): Promise<Socket> {
+  const own = { ...(from && { localAddress: from }), ...(fromPort && { localPort: fromPort }) }
+  const socket = connect({ host: to, port, ...own })
   await once(socket, 'connect', { signal: AbortSignal.timeout(PATIENCE_MS) })
   return socket
 }
 
-async function askTcp(to: string, from?: string): Promise<string> {
-  const socket = await open(to, from)
+async function askTcp(to: string, ends: Ends): Promise<string> {
+  const socket = await open(to, ends)
   try {
     return await sayTcp(socket)
   } finally {
@@ -45,11 +47,12 @@ async function askTcp(to: string, from?: string): Promise<string> {
   }
 }
 
-async function askUdp(to: string, from?: string): Promise<string> {
+async function askUdp(to: string, { from, fromPort, port = PORT }: Ends): Promise<string> {
   const socket = createSocket(isIPv6(to) ? 'udp6' : 'udp4')
   try {
-    if (from !== undefined) await new Promise<void>(resolve => void socket.bind(0, from, resolve))
-    socket.send('?', PORT, to)
+    if (from !== undefined || fromPort !== undefined)
+      await new Promise<void>(resolve => void socket.bind(fromPort, from, resolve))
+    socket.send('?', port, to)
     const [answer] = await once(socket, 'message', { signal: AbortSignal.timeout(PATIENCE_MS) })
     return String(answer)
   } finally {
@@ -60,9 +63,9 @@ async function askUdp(to: string, from?: string): Promise<string> {
 async function carryOut(command: Command): Promise<string> {
   switch (command.kind) {
     case 'ask':
-      return command.protocol === 'tcp' ? askTcp(command.to, command.from) : askUdp(command.to, command.from)
+      return command.protocol === 'tcp' ? askTcp(command.to, command) : askUdp(command.to, command)
     case 'keep':
-      kept.set(command.name, await open(command.to))
+      kept.set(command.name, await open(command.to, {}))
       return sayTcp(kept.get(command.name)!)
     case 'again':
       return sayTcp(kept.get(command.name)!)

@@ -5,17 +5,22 @@ import type { Lab } from '../netns/lab.ts'
 
 /** What a talker is told, one JSON in a line; each gets one line back. */
 export type Command =
-  /** Says something over a new connection; `from` is the address to say it from. */
-  | {
-      readonly kind: 'ask'
-      readonly protocol: 'tcp' | 'udp'
-      readonly to: string
-      readonly from?: string | undefined
-    }
+  /** Says something over a new connection. */
+  | ({ readonly kind: 'ask'; readonly protocol: 'tcp' | 'udp'; readonly to: string } & Ends)
   /** Keeps a TCP connection open under a name, and says something over it. */
   | { readonly kind: 'keep'; readonly name: string; readonly to: string }
   /** Says something over a connection that was kept. */
   | { readonly kind: 'again'; readonly name: string }
+
+/** How a question is asked, where that matters. */
+export interface Ends {
+  /** The address to ask from. */
+  readonly from?: string | undefined
+  /** The port to ask from. */
+  readonly fromPort?: number | undefined
+  /** The port to ask at, when it is not the talkers' own. */
+  readonly port?: number | undefined
+}
 
 interface Teardown {
   teardown(handler: () => unknown): void
@@ -31,10 +36,10 @@ export class Talker {
     this.#answers = createInterface({ input: child.stdout! })[Symbol.asyncIterator]()
   }
 
-  /** Starts one; it listens when this answers. */
-  static async start(t: Teardown, lab: Lab, netns: string): Promise<Talker> {
+  /** Starts one; it listens when this answers. With a name it says that, too, before the address. */
+  static async start(t: Teardown, lab: Lab, netns: string, name = ''): Promise<Talker> {
     const program = `${import.meta.dirname}/talker-process.ts`
-    const child = spawn('nsenter', [`--net=${lab.path(netns)}`, process.execPath, program], {
+    const child = spawn('nsenter', [`--net=${lab.path(netns)}`, process.execPath, program, name], {
       stdio: ['pipe', 'pipe', 'inherit'],
     })
     t.teardown(async () => {
@@ -48,7 +53,11 @@ export class Talker {
 
   /** The address that `to` sees this talker by, or what went wrong. */
   ask = (protocol: 'tcp' | 'udp', to: string, from?: string): Promise<string> =>
-    this.#tell({ kind: 'ask', protocol, to, from })
+    this.askAt(protocol, to, { from })
+
+  /** The same, from and to ports of one's choice. */
+  askAt = (protocol: 'tcp' | 'udp', to: string, ends: Ends): Promise<string> =>
+    this.#tell({ kind: 'ask', protocol, to, ...ends })
 
   /** As {@link ask}, over a connection that stays; `again` asks over it again. */
   async keep(to: string): Promise<{ seen: string; again: () => Promise<string> }> {

@@ -11,6 +11,7 @@ import type { JsonObject } from '../../cni/spec/read.ts'
 import { formatResult } from '../../cni/spec/result-format.ts'
 import { addresses, network, wish } from '../support/wish.ts'
 import { Lab } from './lab.ts'
+import { whyNoLimits } from './limits.ts'
 
 /*
  * The trace tells the truth: the commands it prints, run one after another by a shell with `ip`, `bridge`, `sysctl` and
@@ -105,4 +106,14 @@ t.test('the commands for VLANs wire a container in its VLAN', { skip }, async t 
     await wire(lab, container, wish({ isGateway: true, ...keys }, DUAL))
     t.ok(await lab.pings(container, '10.1.0.1'), `${JSON.stringify(keys)}: the gateway answers`)
   }
+})
+
+t.test('the commands for limits wire a container', { skip: whyNoLimits() }, async t => {
+  const lab = new Lab(t)
+  const container = lab.namespace()
+  const keys = { ingressRate: 8e6, ingressBurst: 8e5, egressRate: 1e11, egressBurst: 2 ** 32 - 1 }
+  const wanted = wish({ isGateway: true, ...keys }, DUAL)
+  await wire(lab, container, wanted)
+  t.ok(await lab.pings(container, '10.1.0.1'), 'the gateway answers')
+  await agrees(t, lab, container, wanted, keys)
 })

@@ -39,6 +39,7 @@ const LOSSES: Record<string, Loss> = {
   },
   'the index of the addresses': { lose: lab => rmSync(`${lab.folder}/ipam/.podwire`, { recursive: true }) },
   'sound neighbours in the address store': { lose: damageStore, leaves: /\/lab\/10\.1\.0\.9$/ },
+  'the keys that put rules into the table': { config: { ipMasq: false, macspoofchk: false } },
   'a readable prevResult': { config: { prevResult: { ips: 'none' } } },
   'a config that an ADD would take': { config: { mtu: 'large', bridge: '', vlan: 5000 } },
 }

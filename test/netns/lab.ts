@@ -203,7 +203,7 @@ export class Lab {
       .map(link => link.ifname as string)
       .filter(name => name !== 'lo')
     const rules = (await this.inside(this.host, 'nft', 'list', 'ruleset')).match(
-      /comment "[^"]*"|chain (spoof|leaving)\S+/g,
+      /comment "[^"]*"|chain (spoof|leaving|within)-\S+/g,
     )
     const find = `find ${this.folder}/ipam -type f -not -name 'last_reserved_ip.*' -not -name lock 2>/dev/null || true`
     const files = await this.inside(this.host, 'sh', '-c', find)

@@ -1,7 +1,7 @@
 import { readGolden } from './golden.ts'
 
 /*
- * test/golden/netlink.json: what `ip` and `bridge` of iproute2 6.1 and `nft` 1.0.6 sent to a Linux 6.18, and what it answered, recorded
+ * test/golden/netlink.json: what `ip`, `bridge` and `tc` of iproute2 6.1 and `nft` 1.0.6 sent to a Linux 6.18, and what it answered, recorded
  * with strace. The requests' sequence number is 1.
  */
 const RECORD = JSON.parse(readGolden('netlink.json')) as Record<

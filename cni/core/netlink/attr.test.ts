@@ -12,6 +12,7 @@ import {
   text,
   u16,
   u32,
+  u64,
   u8,
 } from './attr.ts'
 
@@ -101,6 +102,12 @@ t.test('readNumber() reads one, two or four bytes', t => {
   t.equal(readNumber(u32(0xfffffffe)), 0xfffffffe)
   t.equal(readNumber(undefined), undefined)
   for (const length of [0, 3, 8]) t.equal(readNumber(new Uint8Array(length)), undefined, `${length} bytes`)
+  t.end()
+})
+
+t.test('u64() takes numbers that u32() does not', t => {
+  t.equal(u64(1).toHex(), '0100000000000000')
+  t.equal(u64(2 ** 61).toHex(), '0000000000000020')
   t.end()
 })
 

@@ -16,6 +16,8 @@ export const u8 = (value: number): Uint8Array => Uint8Array.of(value)
 export const u16 = (value: number): Uint8Array => new Uint8Array(Uint16Array.of(value).buffer)
 /** Four bytes in host order. */
 export const u32 = (value: number): Uint8Array => new Uint8Array(Uint32Array.of(value).buffer)
+/** Eight bytes in host order, of a whole number below 2^64. */
+export const u64 = (value: number): Uint8Array => new Uint8Array(BigUint64Array.of(BigInt(value)).buffer)
 /** A NUL-terminated string. */
 export const text = (value: string): Uint8Array => new TextEncoder().encode(`${value}\0`)
 

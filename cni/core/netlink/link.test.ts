@@ -5,8 +5,10 @@ import { type Mac, parseMac } from '../mac.ts'
 import { attrList, parseAttrs, readText } from './attr.ts'
 import {
   addBridge,
+  addIfb,
   addVeth,
   delLink,
+  delLinkGroup,
   dumpLinks,
   getLink,
   getLinkByIndex,
@@ -136,6 +138,20 @@ t.test('addBridge() asks as `ip link add` does', t => {
   t.end()
 })
 
+t.test('addIfb() asks as `ip link add` does', t => {
+  const command = 'ip link add bwp0 address 02:00:00:00:00:03 mtu 1400 type ifb'
+  const ours = parts(encodeRequest(addIfb('bwp0', mac('02:00:00:00:00:03'), 1400), 1))
+  const theirs = parts(request(command))
+  t.same({ ...ours, attrs: undefined }, { ...theirs, attrs: undefined })
+  t.match(linkOf(addIfb('bwp0', mac('02:00:00:00:00:03'), 1400)), {
+    name: 'bwp0',
+    mac: '02:00:00:00:00:03',
+    mtu: 1400,
+    kind: 'ifb',
+  })
+  t.end()
+})
+
 /** The peer that a request for a veth pair describes, and the namespace's file descriptor. */
 function peerOf(message: Uint8Array) {
   const info = parseAttrs(parts(message).attrs.get(18)!)
@@ -189,6 +205,15 @@ t.test('delLink() asks by name', t => {
   const { type, attrs } = parts(encodeRequest(delLink('veth0'), 1))
   t.equal(type, TYPE.delLink)
   t.equal(readText(attrs.get(3)), 'veth0')
+  t.end()
+})
+
+t.test('delLinkGroup() asks by the group that setLink() put links into', t => {
+  const { type, attrs } = parts(encodeRequest(delLinkGroup(0x706f6477), 1))
+  t.equal(type, TYPE.delLink)
+  t.same([...attrs], [[27, Uint8Array.of(0x77, 0x64, 0x6f, 0x70)]])
+  const marked = parts(encodeRequest(setLink('veth0', { group: 0x706f6477 }), 1))
+  t.same(marked.attrs.get(27), attrs.get(27))
   t.end()
 })
 

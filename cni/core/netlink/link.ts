@@ -106,6 +106,19 @@ export function addVeth(
   }
 }
 
+/** `ip link add NAME address MAC mtu MTU type ifb` */
+export const addIfb = (name: string, mac: Mac, mtu: number): Request => ({
+  type: TYPE.newLink,
+  flags: FLAG.ack | FLAG.create | FLAG.exclusive,
+  header: linkHeader({}),
+  attrs: [
+    [IFLA.address, macBytes(mac)],
+    [IFLA.mtu, u32(mtu)],
+    [IFLA.name, text(name)],
+    [IFLA.linkinfo, [[INFO.kind, text('ifb')]]],
+  ],
+})
+
 /** `ip link del NAME` */
 export const delLink = (name: string): Request => ({
   type: TYPE.delLink,

@@ -14,12 +14,17 @@ export const TYPE = {
   newRoute: 24,
   delRoute: 25,
   getRoute: 26,
+  newQdisc: 36,
+  getQdisc: 38,
+  newFilter: 44,
+  getFilter: 46,
 } as const
 
 /** Header flags (include/uapi/linux/netlink.h). */
 export const FLAG = {
   request: 0x1,
   ack: 0x4,
+  echo: 0x8,
   dumpInterrupted: 0x10,
   dump: 0x300,
   replace: 0x100,
@@ -38,7 +43,7 @@ const NLMSGERR_ATTR_MSG = 1
 export interface Request {
   readonly type: number
   readonly flags: number
-  /** The fixed struct of the type: ifinfomsg, ifaddrmsg, rtmsg. */
+  /** The fixed struct of the type: ifinfomsg, ifaddrmsg, rtmsg, tcmsg. */
   readonly header: Uint8Array
   readonly attrs: readonly Attr[]
 }

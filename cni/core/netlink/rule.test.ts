@@ -1,12 +1,52 @@
 import t from 'tap'
-import { request } from '../../../test/support/netlink.ts'
-import { encodeRequest } from './message.ts'
-import { dumpRules } from './rule.ts'
+import { reply, request } from '../../../test/support/netlink.ts'
+import { type Attr, text } from './attr.ts'
+import { encodeRequest, splitReplies } from './message.ts'
+import { tableRequest } from './nfnetlink.ts'
+import { dumpRules, getChain, parseChainUse, parseRule, removeChain } from './rule.ts'
 
-t.test('dumpRules() asks for the rules of one chain, as nft does', t => {
+/** A message of the table as the kernel would send it. */
+const body = (attrs: readonly Attr[]): Uint8Array =>
+  splitReplies(encodeRequest(tableRequest(6, 0, attrs), 1))[0]!.body
+
+t.test('dumpRules() asks for the rules of one chain, as nft does, or of all', t => {
+  const one = encodeRequest(dumpRules('postrouting'), 1)
+  t.same(one, request('nft list chain inet podwire postrouting'))
+  t.same(dumpRules().attrs, [[1, text('podwire')]])
+  t.end()
+})
+
+t.test('parseRule() reads chain and comment', t => {
+  const comment = Uint8Array.of(0, 4, 97, 98, 99, 0)
+  const attrs: Attr[] = [
+    [2, text('postrouting')],
+    [7, comment],
+  ]
+  t.same(parseRule(body(attrs)), { chain: 'postrouting', comment: 'abc' })
+  t.same(parseRule(body([])), { chain: '', comment: undefined })
+  t.end()
+})
+
+t.test('parseChainUse() reads how often a chain is used', t => {
+  const [answer] = splitReplies(reply('nft list chain inet podwire leaving-10.1.0.0/24'))
+  t.equal(parseChainUse(answer!.body), 1)
+  t.equal(parseChainUse(body([])), 0)
+  t.end()
+})
+
+t.test('getChain() and removeChain() name one chain', t => {
+  t.match(getChain('x'), { type: 0xa04, flags: 0 })
+  t.same(getChain('x').attrs, [
+    [1, text('podwire')],
+    [3, text('x')],
+  ])
   t.same(
-    encodeRequest(dumpRules('podwire', 'postrouting'), 1),
-    request('nft list chain inet podwire postrouting'),
+    removeChain('x').map(({ type, attrs }) => [type, attrs[1]]),
+    [
+      [0xa08, [2, text('x')]],
+      [0xa05, [3, text('x')]],
+    ],
+    'its rules, then itself',
   )
   t.end()
 })

@@ -1,20 +1,46 @@
-import { text } from './attr.ts'
+import { parseAttrs, readText, text } from './attr.ts'
+import { parseComment } from './element.ts'
 import { FLAG, type Request } from './message.ts'
+import { readBig, tableRequest } from './nfnetlink.ts'
 
-// include/uapi/linux/netfilter/nfnetlink.h, nf_tables.h, include/uapi/linux/netfilter.h
-const SUBSYSTEM_NFTABLES = 10
+/*
+ * Chains and rules of table `inet podwire` (include/uapi/linux/netfilter/nf_tables.h). Rules are only looked at and
+ * removed here: making them is nft's work.
+ */
+
+const GET_CHAIN = 4
+const DELETE_CHAIN = 5
 const GET_RULE = 7
-const NFTA_RULE = { table: 1, chain: 2 } as const
-const NFPROTO_INET = 1
+const DELETE_RULE = 8
+/** The table is attribute 1. */
+const RULE = { chain: 2, userdata: 7 } as const
+const CHAIN = { name: 3, use: 6 } as const
 
-/** `nft list chain inet TABLE CHAIN`: a message for each rule, none when there is no such chain. */
-export const dumpRules = (table: string, chain: string): Request => ({
-  type: (SUBSYSTEM_NFTABLES << 8) | GET_RULE,
-  flags: FLAG.dump,
-  // struct nfgenmsg
-  header: Uint8Array.of(NFPROTO_INET, 0, 0, 0),
-  attrs: [
-    [NFTA_RULE.table, text(table)],
-    [NFTA_RULE.chain, text(chain)],
-  ],
-})
+/** A rule, as far as it matters here. */
+export interface Rule {
+  readonly chain: string
+  readonly comment: string | undefined
+}
+
+/** `nft list chain inet podwire CHAIN`, or the whole table: a message for each rule, none when there is no such chain. */
+export const dumpRules = (chain?: string): Request =>
+  tableRequest(GET_RULE, FLAG.dump, chain === undefined ? [] : [[RULE.chain, text(chain)]])
+
+/** The rule in one message of a dump. */
+export function parseRule(body: Uint8Array): Rule {
+  const attrs = parseAttrs(body.subarray(4))
+  return { chain: readText(attrs.get(RULE.chain)) ?? '', comment: parseComment(attrs.get(RULE.userdata)) }
+}
+
+/** Asks for a chain itself; the kernel answers ENOENT when there is none. */
+export const getChain = (chain: string): Request => tableRequest(GET_CHAIN, 0, [[CHAIN.name, text(chain)]])
+
+/** How many rules a chain has, and rules and elements that lead to it, taken together. */
+export const parseChainUse = (body: Uint8Array): number =>
+  readBig(parseAttrs(body.subarray(4)).get(CHAIN.use)) ?? 0
+
+/** `nft flush chain` and `nft delete chain`: refused with EBUSY as long as something leads to it. */
+export const removeChain = (chain: string): Request[] => [
+  tableRequest(DELETE_RULE, 0, [[RULE.chain, text(chain)]]),
+  tableRequest(DELETE_CHAIN, 0, [[CHAIN.name, text(chain)]]),
+]

@@ -15,7 +15,8 @@ export function linkSteps({ config, network, attachment, node }: Wish): Step[] {
     {
       kind: 'port',
       name,
-      hairpin: config.hairpin,
+      // With br_netfilter the bridge itself takes back to a pod what it sends to its own port of the node.
+      hairpin: config.hairpin || (config.portMappings.length > 0 && !config.promisc),
       isolated: config.isolated,
       alias: aliasOf(network, attachment),
     },

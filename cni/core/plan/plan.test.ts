@@ -51,6 +51,11 @@ function difference(before: readonly string[], after: readonly string[]): string
   return out
 }
 
+const PORTS = [
+  { hostPort: 8080, containerPort: 80, protocol: 'tcp' },
+  { hostPort: 53, containerPort: 53, protocol: 'udp', hostIP: '192.0.2.1' },
+]
+
 const OPTIONS: readonly (readonly [title: string, keys: JsonObject, ipam?: typeof IPAM.v4])[] = [
   ['isGateway: false', { isGateway: false }],
   ['isDefaultGateway', { isDefaultGateway: true }, { ...IPAM.v4, routes: [] }],
@@ -63,7 +68,11 @@ const OPTIONS: readonly (readonly [title: string, keys: JsonObject, ipam?: typeo
   ['vlan without the default VLAN', { vlan: 5, preserveDefaultVlan: false }],
   ['vlanTrunk', { vlanTrunk: [{ id: 7 }, { minID: 10, maxID: 20 }] }],
   ['macspoofchk', { macspoofchk: true }],
+  ['ingressRate', { ingressRate: 8e6, ingressBurst: 8e5 }],
+  ['egressRate', { egressRate: 8e6, egressBurst: 2 ** 32 - 1 }],
   ['ipMasq', { ipMasq: true }],
+  ['portMappings', { runtimeConfig: { portMappings: PORTS } }],
+  ['portMappings, v6', { runtimeConfig: { portMappings: PORTS } }, IPAM.v6],
   ['ipMasq, v6', { ipMasq: true }, IPAM.v6],
   ['enabledad, v4', { enabledad: true }],
   ['enabledad, v6', { enabledad: true }, IPAM.v6],
@@ -119,16 +128,40 @@ t.test('plan() lets only IPv6 quieting be optional', t => {
   t.end()
 })
 
-t.test('plan() tries to add to the masquerade rules before it writes them anew', t => {
-  const [masquerade] = only('rules', { ipMasq: true }, IPAM.dual)
-  t.equal(masquerade?.scripts.length, 2)
-  t.same(
-    masquerade?.chains.map(({ chain }) => chain),
-    ['postrouting', 'leaving-10.1.0.0/24', 'leaving-fd00__/64'],
-  )
-  t.match(masquerade?.scripts[0], /^create element/)
-  t.match(masquerade?.scripts[1], /^add table/)
-  t.same(masquerade?.owner, { network: 'pods', veth: 'vethd72e032fedd' })
+t.test(
+  'plan() names the chains that a masquerade needs, the script that makes them, and its own elements',
+  t => {
+    const [masquerade] = only('rules', { ipMasq: true }, IPAM.dual)
+    t.same(
+      masquerade?.chains.map(({ chain }) => chain),
+      ['postrouting', 'leaving-10.1.0.0/24', 'leaving-fd00__/64'],
+    )
+    t.match(masquerade?.script, /^add table/)
+    t.notMatch(masquerade?.script, 'element')
+    t.equal(masquerade?.elements.length, 2)
+    t.same(masquerade?.owner, { network: 'pods', veth: 'vethd72e032fedd' })
+    t.end()
+  },
+)
+
+t.test('plan() lets the node’s own programs reach a mapped port at 127.0.0.1, where the gateway is', t => {
+  const asked = (keys: JsonObject, ipam = IPAM.v4): string[] =>
+    only('sysctl', { runtimeConfig: { portMappings: PORTS }, ...keys }, ipam)
+      .map(step => step.key)
+      .filter(key => key.endsWith('/route_localnet'))
+  t.same(asked({ isGateway: true }), ['net/ipv4/conf/cbr0/route_localnet'])
+  t.same(asked({ isGateway: true, vlan: 5 }), ['net/ipv4/conf/cbr0.5/route_localnet'])
+  t.same(asked({}), [], 'without a gateway the bridge carries no address')
+  t.same(asked({ isGateway: true }, IPAM.v6), [], 'IPv6 knows no such setting')
+  t.end()
+})
+
+t.test('plan() turns the port’s hairpin mode on for mapped ports, unless the bridge is promiscuous', t => {
+  const hairpin = (keys: JsonObject) =>
+    only('port', { runtimeConfig: { portMappings: PORTS }, ...keys }).map(step => step.hairpin)
+  t.same(hairpin({}), [true])
+  t.same(hairpin({ promiscMode: true }), [false])
+  t.same(hairpin({ runtimeConfig: {} }), [false])
   t.end()
 })
 

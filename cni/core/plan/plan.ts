@@ -1,4 +1,5 @@
 import type { Step } from '../step.ts'
+import { bandwidthSteps } from './bandwidth.ts'
 import { bridgeSteps, gatewaySteps } from './bridge.ts'
 import { interfaceSteps } from './interface.ts'
 import { linkSteps } from './link.ts'
@@ -14,6 +15,7 @@ export function plan(wish: Wish): Step[] {
     ...bridgeSteps(wish),
     ...gatewaySteps(wish),
     ...linkSteps(wish),
+    ...bandwidthSteps(wish),
     ...(wish.config.containerUp ? interfaceSteps(wish) : []),
     ...rulesSteps(wish),
   ]
