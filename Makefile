@@ -60,9 +60,9 @@ conformance: build ## Test with container runtimes that others wrote
 	@deploy/prerequisites test
 	test/isolated $(call run,--disable-coverage --timeout=600 --jobs=1 $(call tests,test/conformance))
 
-bench: build ## Time ADD and DEL beside the reference plugins
-	@deploy/prerequisites test
-	@test/isolated node test/bench/standalone.ts $(ROUNDS)
+bench: build ## Measure Podwire beside the reference plugins; ROUNDS=100, PARTS="latency throughput traffic growth"
+	@deploy/prerequisites bench
+	@node test/bench/bench.ts $(ROUNDS) $(PARTS)
 
 bench-nodes: build ## Time the daemon in a cluster of 5,000 Nodes
 	@test/isolated node test/bench/nodes.ts $(NODES)

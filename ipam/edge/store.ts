@@ -1,7 +1,6 @@
 import {
   accessSync,
   constants,
-  existsSync,
   linkSync,
   lstatSync,
   mkdirSync,
@@ -54,8 +53,7 @@ export function openStore(dataDir: string, network: NetworkName, warn: (line: st
 
 /** The names in a folder; none when it is missing. Throws `store`. */
 export const list = (folder: string): string[] =>
-  // Most folders that are asked for are not there, and an error costs five times as much as a look.
-  (existsSync(folder) ? attempt('list', folder, () => readdirSync(folder), ['ENOENT']) : undefined) ?? []
+  attempt('list', folder, () => readdirSync(folder), ['ENOENT']) ?? []
 
 /** The text of every address that is held, whatever its file holds. Throws `store`. */
 export const taken = (store: Store): ReadonlySet<string> => new Set(list(store.folder))
@@ -188,7 +186,8 @@ export function makeFolders(store: Store): void {
     [store.folder, 0o755],
     [store.index, 0o700],
   ] as const)
-    if (!existsSync(path)) attempt('make', path, () => mkdirSync(path, { recursive: true, mode }))
+    if (statOf(path)?.isDirectory() !== true)
+      attempt('make', path, () => mkdirSync(path, { recursive: true, mode }))
 }
 
 /** Makes a folder; fine when it exists already. Throws `store`. */

@@ -24,7 +24,7 @@ both('with no socket, the executable is started with the libraries beside it', a
     path: `${inner}/podwire`,
     args: '[]',
     libraries: inner,
-    ignored: 'SigIgn:\t0000000000000000',
+    ignoresPipe: false,
     descriptors,
     cniArgs: '',
     input: INPUT,

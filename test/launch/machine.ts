@@ -13,6 +13,9 @@ import {
 import type { Test } from 'tap'
 import { PODWIRE } from '../netns/lab.ts'
 
+/** Signal 13, in the mask of /proc/PID/status (proc(5)). */
+const SIGPIPE_BIT = 1n << 12n
+
 /** What stands in for the Node.js executable: it says how it was started, then gives back its input. */
 const STAND_IN = `#!/bin/sh
 echo "executed $0"
@@ -40,7 +43,8 @@ export interface Executed {
   readonly path: string
   readonly args: string
   readonly libraries: string
-  readonly ignored: string
+  /** Whether SIGPIPE was ignored when it was started; others may be so by whoever started the tests. */
+  readonly ignoresPipe: boolean
   readonly descriptors: string
   readonly cniArgs: string
   readonly input: Buffer
@@ -140,7 +144,7 @@ export function executed({ stdout, stderr, code }: End): Executed {
     path: path.slice('executed '.length),
     args,
     libraries,
-    ignored,
+    ignoresPipe: (BigInt(`0x${ignored.split('\t')[1]}`) & SIGPIPE_BIT) !== 0n,
     descriptors,
     cniArgs,
     input: stdout.subarray(at),
