@@ -1,0 +1,25 @@
+import { type Quantiles, quantiles } from './numbers.ts'
+
+/** The parts of the benchmark, in the order in which they run. */
+export const PARTS = ['latency', 'throughput', 'traffic', 'growth'] as const
+export type Part = (typeof PARTS)[number]
+
+export type Unit = 'ms' | 'MB' | 'Gbit/s' | 'µs' | 'times'
+
+/** One thing that was measured of one system. */
+export interface Figure {
+  readonly part: Part
+  readonly name: string
+  readonly system: string
+  readonly unit: Unit
+  readonly values: Quantiles
+}
+
+/** Makes a figure of what was measured, however often that was. */
+export const figure = (
+  part: Part,
+  name: string,
+  system: string,
+  unit: Unit,
+  values: readonly number[],
+): Figure => ({ part, name, system, unit, values: quantiles(values) })
