@@ -1,18 +1,24 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { COMMANDS } from '../cni/spec/environment.ts'
 import type { World } from '../cni/spec/world.ts'
 import { Calls } from './calls.ts'
 import type { Called } from './core/called.ts'
 import type { Answer, Frame } from './core/frame.ts'
 import type { Log } from './core/log.ts'
-import { Together } from './core/together.ts'
 import { removeLinks } from './edge/links.ts'
 import { type Carrier, listen, type SocketServer } from './edge/socket.ts'
 import { pluginWorld } from './edge/world.ts'
 import type { Part } from './reconcile.ts'
+import { Together } from './together.ts'
 import { warmUp } from './warm.ts'
 
 /** Where launchers find the daemon; they know no other place. */
 const SOCKET = '/run/podwire/podwired.sock'
+
+/** A DEL that comes while another's link is deleted waits so long for company. */
+const COLLECT_MS = 2
+/** Deletions at a time: each is another thread's, of the four that Node.js has for such. */
+const BATCHES = 3
 
 /** What the service is made from. */
 export interface ServiceOptions {
@@ -36,7 +42,7 @@ export class Service implements Part, Carrier {
   #server: SocketServer | undefined
 
   constructor({ sysctlDir, isReady, called, log }: ServiceOptions) {
-    const links = new Together(removeLinks)
+    const links = new Together({ work: removeLinks, pause: () => sleep(COLLECT_MS), atOnce: BATCHES })
     this.#log = log
     this.world = pluginWorld(log, sysctlDir, name => links.add(name))
     this.#called = called

@@ -31,6 +31,8 @@ export function commandOf(step: Step): string {
       return `ip -n CONTAINER route append ${routeText(step.route)} dev ${step.name}${step.onLink ? ' scope link' : ''}`
     case 'announce':
       return `ip -n CONTAINER link set ${step.name} address ${step.mac}`
+    case 'neighbour':
+      return `ip neighbour replace ${formatIp(step.ip)} lladdr ${step.mac} dev ${step.name} nud stale`
     case 'settle':
       return `# wait for the end of duplicate address detection on ${step.name}`
     case 'ifb':

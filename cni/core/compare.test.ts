@@ -255,7 +255,7 @@ t.test('compare() wants each of several routes to one destination', t => {
 
 t.test('compare() leaves settings, bridge VLANs and the VLAN’s own veth pair alone', t => {
   const vlan = plan(wish({ vlan: 5, isGateway: true }, addresses('10.1.0.5/24'), { hasBridge: true }))
-  const kinds = new Set(['sysctl', 'vlan', 'forward', 'announce', 'veth'])
+  const kinds = new Set(['sysctl', 'vlan', 'forward', 'announce', 'neighbour', 'veth'])
   const steps = vlan.filter(
     step => kinds.has(step.kind) && !('peer' in step && step.peer.place === 'container'),
   )

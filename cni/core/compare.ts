@@ -68,6 +68,7 @@ function compareStep(step: Step, observed: Observed): string | undefined {
     case 'vlan':
     case 'forward':
     case 'announce':
+    case 'neighbour':
     case 'settle':
       return undefined
   }

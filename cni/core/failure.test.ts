@@ -8,6 +8,7 @@ import type { Step } from './step.ts'
 const STEPS = plan(wish({ isGateway: true, ipMasq: true, enabledad: true }, addresses('10.1.0.5/24')))
 const LIMITS = { ingressRate: 8, ingressBurst: 8, egressRate: 8, egressBurst: 8 }
 const LIMITED = plan(wish(LIMITS, addresses('10.1.0.5/24')))
+const ROUTED = plan(wish({ mode: 'l3' }, addresses('10.1.0.5/24')))
 const TRUNK = plan(wish({ vlan: 5 }, addresses('10.1.0.5/24')))
 const step = (kind: Step['kind'], steps = STEPS): Step => steps.find(item => item.kind === kind) as Step
 const kindOf = (item: Step, errno: string): string => explain(item, errno, `${errno} (words)`, undefined).kind
@@ -36,6 +37,7 @@ const DEEDS: readonly (readonly [Step, RegExp])[] = [
   [step('address'), /^Cannot set up "cbr0" \(ip address add 10\.1\.0\.1\/24 dev cbr0\): /],
   [step('route'), /^Cannot set up "eth0" \(ip -n CONTAINER route append/],
   [step('announce'), /^Cannot set up "eth0" \(ip -n CONTAINER link set eth0 address/],
+  [step('neighbour', ROUTED), /^Cannot set up "cbr0" \(ip neighbour replace 10\.1\.0\.5 lladdr/],
   [step('settle'), /^Cannot set up "eth0" \(# wait/],
   [step('ifb', LIMITED), /^Cannot make the ifb device "bwpd72e032fedd": /],
   [step('shape', LIMITED), /^Cannot limit the rate of "vethd72e032fedd": /],

@@ -82,6 +82,7 @@ function deed(step: Step): string {
     case 'address':
     case 'route':
     case 'announce':
+    case 'neighbour':
     case 'forward':
     case 'port':
     case 'settle':

@@ -1,4 +1,4 @@
-import type { Cidr } from '../../ipam/core/ip.ts'
+import type { Cidr, Ip } from '../../ipam/core/ip.ts'
 import type { IfName } from '../spec/environment.ts'
 import type { Route } from '../spec/result.ts'
 import type { TokenBucket } from './bandwidth.ts'
@@ -32,6 +32,8 @@ export type Step =
   | { readonly kind: 'route'; readonly name: IfName; readonly route: Route; readonly onLink: boolean }
   /** Neighbours learn whose the addresses are now: gratuitous ARP, unsolicited neighbour advertisement. */
   | { readonly kind: 'announce'; readonly name: IfName; readonly mac: Mac }
+  /** The node knows whose an address is without asking, and forgets an earlier owner. */
+  | { readonly kind: 'neighbour'; readonly name: IfName; readonly ip: Ip; readonly mac: Mac }
   /** Duplicate address detection is over. */
   | { readonly kind: 'settle'; readonly name: IfName }
   | RulesStep

@@ -2,6 +2,7 @@ import { explain } from '../core/failure.ts'
 import { commandOf } from '../core/command.ts'
 import { addRoute, MAIN_TABLE, SCOPE } from '../core/netlink/route.ts'
 import { addVeth, delLink, setLink } from '../core/netlink/link.ts'
+import { delNeighbour, replaceNeighbour } from '../core/netlink/neighbour.ts'
 import { changeVlan, setPort } from '../core/netlink/port.ts'
 import type { Step, SysctlStep, VethStep } from '../core/step.ts'
 import { messageOf } from '../spec/error.ts'
@@ -12,7 +13,7 @@ import { makeBridge } from './apply-bridge.ts'
 import { forward } from './apply-port.ts'
 import { applyRules } from './apply-rules.ts'
 import { NetlinkError } from './netlink.ts'
-import { type Sites, siteOf } from './site.ts'
+import { type Site, type Sites, siteOf } from './site.ts'
 import { writeSysctl } from './sysctl.ts'
 
 /** Takes back what a step has done. */
@@ -76,6 +77,8 @@ function carryOut(step: Step, sites: Sites, call: Call): Undo | undefined | Prom
       return void container.netlink.request(addRoute(kernelRoute(step, container.index(step.name))))
     case 'announce':
       return void container.netlink.request(setLink(step.name, { mac: step.mac }))
+    case 'neighbour':
+      return putNeighbour(step, host)
     case 'settle':
       return settle(container, step.name, call.world).then(() => undefined)
     case 'ifb':
@@ -90,6 +93,12 @@ function carryOut(step: Step, sites: Sites, call: Call): Undo | undefined | Prom
 function setSysctl(step: SysctlStep, { netns }: Sites, root: string): void {
   if (step.place === 'host') writeSysctl(step, root)
   else netns.run(() => writeSysctl(step, root))
+}
+
+function putNeighbour({ name, ip, mac }: Extract<Step, { kind: 'neighbour' }>, host: Site): Undo {
+  const index = host.index(name)
+  host.netlink.request(replaceNeighbour(index, ip, mac))
+  return () => void host.netlink.request(delNeighbour(index, ip))
 }
 
 function makeVeth(step: VethStep, { host, netns }: Sites): Undo {

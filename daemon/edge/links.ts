@@ -1,8 +1,10 @@
 import { delLink, delLinkGroup, setLink } from '../../cni/core/netlink/link.ts'
 import { Site } from '../../cni/edge/site.ts'
 
-/** The group of links that are about to go: "podw" in ASCII, so that nobody else's links are in it. */
-const LEAVING = 0x706f6477
+/** Links that are about to go are in a group from here on, "po" in ASCII and zeros, so that nobody else's are in it. */
+const FIRST_GROUP = 0x706f0000
+const GROUPS = 0x10000
+let batches = 0
 
 /**
  * Deletes links of the node, all with one request: the kernel waits once until nobody uses them any more, not once for
@@ -16,12 +18,13 @@ export async function removeLinks(names: readonly string[]): Promise<Map<string,
     await attempt(failures, first, () => host.netlink.requestAside(delLink(first)))
     return failures
   }
+  const group = FIRST_GROUP + (batches++ % GROUPS)
   for (const name of names)
-    await attempt(failures, name, () => host.netlink.request(setLink(name, { group: LEAVING })))
+    await attempt(failures, name, () => host.netlink.request(setLink(name, { group })))
   const marked = names.filter(name => !failures.has(name))
   if (marked.length === 0) return failures
   try {
-    await host.netlink.requestAside(delLinkGroup(LEAVING))
+    await host.netlink.requestAside(delLinkGroup(group))
   } catch {
     // Something in the group resists; the others are not to suffer for it.
     for (const name of marked) await attempt(failures, name, () => host.netlink.requestAside(delLink(name)))

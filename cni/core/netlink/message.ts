@@ -14,6 +14,8 @@ export const TYPE = {
   newRoute: 24,
   delRoute: 25,
   getRoute: 26,
+  newNeighbour: 28,
+  delNeighbour: 29,
   newQdisc: 36,
   getQdisc: 38,
   newFilter: 44,

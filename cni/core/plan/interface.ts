@@ -1,6 +1,7 @@
 import type { Family } from '../../../ipam/core/ip.ts'
 import { attachmentPair } from '../names.ts'
 import { type Step, sysctl } from '../step.ts'
+import { gatewayInterface } from './bridge.ts'
 import { routeSteps } from './routes.ts'
 import { familiesOf, type Wish } from './wish.ts'
 
@@ -9,7 +10,6 @@ export function interfaceSteps(wish: Wish): Step[] {
   const { config, attachment, result } = wish
   const name = attachment.ifname
   const pair = attachmentPair(attachment)
-  const mac = config.mac ?? pair.peerMac
   const up: Step = { kind: 'up', place: 'container', name, promisc: false }
   const forward: Step = { kind: 'forward', name: pair.name }
   if (result.ips.length === 0) return [up, forward]
@@ -20,9 +20,20 @@ export function interfaceSteps(wish: Wish): Step[] {
     ...routeSteps(wish),
     // After the routes: by then the kernel has mostly seen the carrier that it waits for.
     forward,
-    { kind: 'announce', name, mac },
+    ...introduction(wish),
     ...(config.dad ? [{ kind: 'settle', name } as const] : []),
   ]
+}
+
+/**
+ * Who remembers another's MAC with this address learns of it: in l2 whoever is on the bridge, in l3 the node alone, for
+ * nobody else talks to the container there. An announcement goes to every port, which a thousand of them make slow.
+ */
+function introduction({ config, attachment, result }: Wish): Step[] {
+  const mac = config.mac ?? attachmentPair(attachment).peerMac
+  if (config.mode === 'l2') return [{ kind: 'announce', name: attachment.ifname, mac }]
+  const name = gatewayInterface(config)
+  return result.ips.map(({ address }) => ({ kind: 'neighbour', name, ip: address.ip, mac }))
 }
 
 function interfaceSysctls({ config, attachment: { ifname } }: Wish, family: Family): Step[] {
