@@ -29,7 +29,7 @@ export async function applyAll(
   for (const step of steps) {
     const takeBack = await apply(step, sites, call)
     if (takeBack !== undefined) undo.defer(() => quietly(call, takeBack))
-    call.trace.step(commandOf(step))
+    call.trace.step(() => commandOf(step))
   }
 }
 

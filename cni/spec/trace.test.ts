@@ -23,7 +23,7 @@ const LINES = [
 function trace(world: World, keys?: JsonObject): void {
   const opened = open(world, keys)
   opened.step('ip link set eth0 up')
-  opened.step("nft -f - <<'EOF'\nadd table inet podwire\nEOF")
+  opened.step(() => "nft -f - <<'EOF'\nadd table inet podwire\nEOF")
   opened.end('done')
 }
 

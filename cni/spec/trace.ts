@@ -10,8 +10,11 @@ import type { World } from './world.ts'
  * Silent unless the user asked for it: see {@link openTrace}.
  */
 export interface Trace {
-  /** Records one finished step. `command` is a command line, or a sentence that starts with `#`. */
-  step(command: string): void
+  /**
+   * Records one finished step. `command` is a command line, or a sentence that starts with `#`; a function makes it only
+   * where somebody reads it.
+   */
+  step(command: string | (() => string)): void
 }
 
 /** The trace of one call, which whoever opened it also ends. */
@@ -38,7 +41,8 @@ export function openTrace(world: World, env: Environment, config: NetworkConfig,
   return {
     step(command) {
       const now = world.now()
-      write(`${column(now - started)} ${column(now - last, '+')}  ${command}`)
+      const text = typeof command === 'string' ? command : command()
+      write(`${column(now - started)} ${column(now - last, '+')}  ${text}`)
       last = now
     },
     end(outcome) {
