@@ -32,4 +32,5 @@ export function unlessAbsent<T>(look: (netlink: Netlink) => T): T | undefined {
 }
 
 /** The answers to a dump; none when the kernel has nothing of the kind. */
-export const dump = (request: Request): Reply[] => unlessAbsent(netlink => netlink.dump(request)) ?? []
+export const dump = (request: Request): Reply[] =>
+  unlessAbsent(netlink => netlink.dump(request, ...ABSENT)) ?? []

@@ -73,8 +73,8 @@ export class Netlink implements Disposable {
     return this.#answerTo(this.#send(request))
   }
 
-  /** Like {@link request}, for what may well not be there: undefined when the kernel refuses with this errno. */
-  find(request: Request, absent: string): Reply | undefined {
+  /** Like {@link request}, for what may well not be there: undefined when the kernel refuses with one of these. */
+  find(request: Request, ...absent: string[]): Reply | undefined {
     return this.#answerTo(this.#send(request), absent)
   }
 
@@ -109,10 +109,13 @@ export class Netlink implements Disposable {
     }
   }
 
-  /** Sends a dump request and collects all parts; starts again when the kernel says that they do not fit together. */
-  dump(request: Request): Reply[] {
+  /**
+   * Sends a dump request and collects all parts; none when the kernel refuses with one of these. Starts again when the
+   * kernel says that the parts do not fit together.
+   */
+  dump(request: Request, ...absent: string[]): Reply[] {
     for (let attempt = 1; attempt <= DUMP_TRIES; attempt += 1) {
-      const replies = this.#collect(this.#send(request))
+      const replies = this.#collect(this.#send(request), absent)
       if (replies.every(reply => (reply.flags & FLAG.dumpInterrupted) === 0)) return replies
     }
     throw new CniError(
@@ -125,12 +128,15 @@ export class Netlink implements Disposable {
     closeSync(this.#fd)
   }
 
-  #collect(sequence: number): Reply[] {
+  #collect(sequence: number, absent: readonly string[]): Reply[] {
     const replies: Reply[] = []
     for (;;) {
       for (const reply of this.#receive()) {
         if (reply.sequence !== sequence) continue
-        if (reply.type === TYPE.error) throwIfRefused(reply)
+        if (reply.type === TYPE.error) {
+          throwIfRefused(reply, absent)
+          return []
+        }
         if (reply.type === TYPE.done) {
           const failed = doneErrno(reply)
           if (failed !== 0) throw new NetlinkError(errnoName(failed), 'at the end of a list')
@@ -141,7 +147,7 @@ export class Netlink implements Disposable {
     }
   }
 
-  #answerTo(sequence: number, absent?: string): Reply | undefined {
+  #answerTo(sequence: number, absent: readonly string[] = []): Reply | undefined {
     for (;;) {
       for (const reply of this.#receive()) {
         if (reply.sequence !== sequence) continue
@@ -183,9 +189,9 @@ export class Netlink implements Disposable {
   }
 }
 
-function throwIfRefused(reply: Reply, absent?: string): void {
+function throwIfRefused(reply: Reply, absent: readonly string[] = []): void {
   const { errno: number, sentence } = parseAck(reply)
   if (number === 0) return
   const name = errnoName(number)
-  if (name !== absent) throw new NetlinkError(name, sentence)
+  if (!absent.includes(name)) throw new NetlinkError(name, sentence)
 }
