@@ -15,7 +15,7 @@ const POLL_MS = 5
 
 /** Enters the namespaces it is given, with the folder in the place of /run/podwire, which all labs share otherwise. */
 const ENTER =
-  'mkdir -p /run/podwire && mount --bind "$1" /run/podwire && exec nsenter --net="$2" "$3" --plugin-only'
+  'mkdir -p /run/podwire && mount --bind "$1" /run/podwire && exec nsenter --net="$2" "$3" --plugin-only --log-level=error'
 
 /** Puts the plugin into a folder as on a node: the launcher, and what it starts when no daemon is there. */
 export function installPlugin(folder: string): void {
