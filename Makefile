@@ -99,7 +99,7 @@ e2e: kind-there image $(NODE_MODULES) ## Test on a kind cluster of its own; FAMI
 
 golden: $(NODE_MODULES) ## Write the expected texts in test/golden anew and show what changed
 	@deploy/prerequisites test
-	@for file in cni/core/plan/plan.test.ts daemon/core/masquerade.test.ts test/netns/rules.test.ts test/daemon/masquerade.test.ts; do \
+	@for file in cni/core/plan/plan.test.ts daemon/core/masquerade.test.ts daemon/core/policy/readme.test.ts test/netns/rules.test.ts test/daemon/masquerade.test.ts; do \
 	  UPDATE_GOLDEN=1 test/isolated node $$file >/dev/null || echo "$$file fails even so; run it alone"; done
 	@prettier --write --log-level=warn test/golden
 	@git --no-pager diff -- test/golden

@@ -32,7 +32,7 @@ export async function testRestart(t: Test, stage: Stage, cast: Cast): Promise<vo
   await t.test('an upgrade of all daemons brings their plugin, and no transfer loses a byte', t =>
     undisturbed(t, stage, cast, async () => {
       const before = await stage.onEachNode(node => stage.inNode(node, `cat ${PLUGIN}`))
-      await stage.onEachNode(node => stage.inNode(node, `echo '# an older one' >>${PLUGIN}`))
+      await stage.onEachNode(node => stage.inNode(node, AGE))
       await stage.kubectl('--namespace=kube-system', 'rollout', 'restart', 'daemonset/podwire')
       await comeFresh(t, stage, cast, 'between')
       await rolledOut(stage)
@@ -40,6 +40,9 @@ export async function testRestart(t: Test, stage: Stage, cast: Cast): Promise<vo
     }),
   )
 }
+
+/** Makes the plugin another one, by a rename: a launcher that waits for its answer is a program that runs. */
+const AGE = `cp -p ${PLUGIN} ${PLUGIN}.old && echo '# an older one' >>${PLUGIN}.old && mv ${PLUGIN}.old ${PLUGIN}`
 
 /** Starts a new pod on each node while something happens to the daemons there; the plugin needs none. */
 async function comeFresh(t: Test, stage: Stage, cast: Cast, when: string): Promise<void> {

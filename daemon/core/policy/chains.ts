@@ -1,0 +1,145 @@
+import type { Protocol } from '../../../cni/core/netlink/field.ts'
+import type { Family } from '../../../ipam/core/ip.ts'
+import { dropChain, SIDES } from './base.ts'
+import { hashOf } from './hash.ts'
+import type { Direction, NetworkPolicy, PolicyRule, Port } from './network-policy.ts'
+import type { Pod } from './objects.ts'
+import { type Definition, definePeers, definePorts, type PortName } from './peers.ts'
+import { isWhole, mergePorts } from './ranges.ts'
+import { formatRule } from './render.ts'
+import { type Chain, commentOf, type Match, type PortRange, PREFIX, type Rule } from './rule-set.ts'
+
+/** A chain for pods, and the sets that its rules ask. */
+export interface Plan {
+  readonly name: string
+  readonly chain: Chain
+  readonly needs: readonly Definition[]
+}
+
+/** What some packets are allowed by: matches, and the sets that they ask. */
+interface Allowance {
+  readonly matches: readonly Match[]
+  readonly needs: readonly Definition[]
+}
+
+/** What a chain is for. */
+interface Place {
+  readonly direction: Direction
+  readonly family: Family
+  readonly pod: Pod
+}
+
+/**
+ * Plans the chains of pods; its own for each compilation. Pods with the same policies share one, unless these ask for
+ * ports by names that the pods have differently.
+ */
+export class Planner {
+  readonly #plans = new Map<string, Plan>()
+  readonly #peers = new Map<PolicyRule, Map<Family, readonly Definition[]>>()
+
+  /** The chain of a pod that these policies, one or more, isolate in this direction. */
+  plan(policies: readonly NetworkPolicy[], place: Place): Plan {
+    const { direction, family, pod } = place
+    const ports = direction === 'ingress' && policies.some(asksNames) ? JSON.stringify(pod.ports) : ''
+    const key = [direction, family.version, ...policies.map(nameOf), ports].join(' ')
+    const plan = this.#plans.get(key) ?? this.#make(policies, place)
+    this.#plans.set(key, plan)
+    return plan
+  }
+
+  #make(policies: readonly NetworkPolicy[], place: Place): Plan {
+    const { direction, family } = place
+    const allowed = new Map<string, { readonly allowance: Allowance; readonly by: string[] }>()
+    for (const policy of policies) {
+      for (const rule of policy[direction]!) {
+        for (const allowance of this.#allowances(policy, rule, place)) {
+          const text = formatRule({ matches: allowance.matches, verdict: { kind: 'return' } })
+          const entry = allowed.get(text) ?? { allowance, by: [] }
+          entry.by.push(`${nameOf(policy)} ${direction}[${rule.index}]`)
+          allowed.set(text, entry)
+        }
+      }
+    }
+    const rules = [...[...allowed.values()].map(allow), drop(direction, policies)]
+    return {
+      name: `${PREFIX}${direction}${family.version}-${hashOf(rules.map(formatRule).join('\n'))}`,
+      chain: { rules },
+      needs: [...allowed.values()].flatMap(({ allowance }) => allowance.needs),
+    }
+  }
+
+  /** One for each set that peers may be in and each protocol: any of them will do. */
+  #allowances(policy: NetworkPolicy, rule: PolicyRule, place: Place): Allowance[] {
+    const ports = matchPorts(rule.ports, place)
+    const byNumber = this.#matchPeers(policy, rule, place).flatMap(({ matches, needs }) =>
+      ports.map(port => ({ matches: [...matches, ...port], needs })),
+    )
+    return [...byNumber, ...matchNames(policy, rule, place)]
+  }
+
+  #matchPeers({ namespace }: NetworkPolicy, rule: PolicyRule, { direction, family }: Place): Allowance[] {
+    if (rule.peers === undefined) return [{ matches: [], needs: [] }]
+    const byFamily = this.#peers.get(rule) ?? new Map<Family, readonly Definition[]>()
+    const definitions = byFamily.get(family) ?? definePeers(rule.peers, namespace, family)
+    this.#peers.set(rule, byFamily.set(family, definitions))
+    return definitions.map(definition => {
+      if (definition.kind === 'blocks' && definition.blocks.some(isWhole)) return { matches: [], needs: [] }
+      const parts = [SIDES[direction].peer]
+      return { matches: [{ kind: 'set', family, parts, set: definition.name }], needs: [definition] }
+    })
+  }
+}
+
+const nameOf = ({ namespace, name }: NetworkPolicy): string => `${namespace}/${name}`
+
+const asksNames = ({ ingress }: NetworkPolicy): boolean =>
+  ingress!.some(({ ports }) => ports?.some(({ kind }) => kind === 'name'))
+
+/** A match for each protocol, or none for all packets. A pod's own ports are known by number, whatever a policy calls them. */
+function matchPorts(ports: readonly Port[] | undefined, { direction, pod }: Place): Match[][] {
+  if (ports === undefined) return [[]]
+  const byProtocol = new Map<Protocol, PortRange[]>()
+  for (const port of ports) {
+    const ranges = byProtocol.get(port.protocol) ?? []
+    if (port.kind === 'range') ranges.push([port.first, port.last])
+    else if (direction === 'ingress') ranges.push(...numbersOf(port, pod))
+    byProtocol.set(port.protocol, ranges)
+  }
+  return [...byProtocol]
+    .filter(([, ranges]) => ranges.length > 0)
+    .map(([protocol, ranges]) => [{ kind: 'ports', protocol, ranges: mergePorts(ranges) }])
+}
+
+const numbersOf = ({ protocol, name }: PortName, pod: Pod): PortRange[] =>
+  pod.ports.filter(port => port.protocol === protocol && port.name === name).map(({ port }) => [port, port])
+
+/** Ports that the pod at the other end names: their numbers differ from pod to pod. */
+function matchNames(policy: NetworkPolicy, rule: PolicyRule, { direction, family }: Place): Allowance[] {
+  const names = (rule.ports ?? []).flatMap((port): PortName[] =>
+    port.kind === 'name' ? [{ protocol: port.protocol, name: port.name }] : [],
+  )
+  if (direction === 'ingress' || names.length === 0) return []
+  const definition = definePorts(rule.peers, policy.namespace, family, names)
+  const parts = [SIDES.egress.peer, 'l4proto', 'dport'] as const
+  return [{ matches: [{ kind: 'set', family, parts, set: definition.name }], needs: [definition] }]
+}
+
+const allow = ({
+  allowance,
+  by,
+}: {
+  readonly allowance: Allowance
+  readonly by: readonly string[]
+}): Rule => ({
+  matches: allowance.matches,
+  counts: true,
+  verdict: { kind: 'return' },
+  comment: commentOf(by.length === 1 ? by[0]! : `${by[0]} and ${by.length - 1} more`),
+})
+
+const drop = (direction: Direction, policies: readonly NetworkPolicy[]): Rule => ({
+  matches: [],
+  counts: true,
+  verdict: { kind: 'goto', chain: dropChain(direction) },
+  comment: commentOf(`isolated by ${policies.map(nameOf).join(', ')}`),
+})

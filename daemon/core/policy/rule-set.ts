@@ -1,0 +1,104 @@
+import {
+  addressField,
+  type Field,
+  type FieldType,
+  formatFields,
+  type Protocol,
+} from '../../../cni/core/netlink/field.ts'
+import type { Family, Ip } from '../../../ipam/core/ip.ts'
+
+/*
+ * The policies' part of table `inet podwire` as data. All names begin with `policy-`: nothing else in the table does, and
+ * nothing else of the table is ever touched.
+ */
+
+export const TABLE = 'inet podwire'
+export const PREFIX = 'policy-'
+
+/** An element of a set; in a map it leads to a chain, and tells the pod in a comment. */
+export interface Element {
+  readonly key: readonly Field[]
+  /** Only in a set of ranges: the end of what begins with the key, itself included. */
+  readonly last?: Field
+  readonly target?: string
+  readonly comment?: string
+}
+
+/** Elements by their keys' text, as nft writes them. */
+export type Elements = ReadonlyMap<string, Element>
+
+/** A set, or a map, which nft counts among them. What pods change are hashes: an element needs no look at the others. */
+export interface NftSet {
+  readonly kind: 'set' | 'map' | 'counters' | 'ranges'
+  readonly key: readonly FieldType[]
+  readonly elements: Elements
+}
+
+/** Addresses from the first to the last, both included and of one family. */
+export interface Range {
+  readonly first: Ip
+  readonly last: Ip
+}
+
+export type AddressSide = 'saddr' | 'daddr'
+type Part = AddressSide | 'l4proto' | 'dport'
+
+/** What a rule asks of a packet. */
+export type Match =
+  /** It belongs to a connection that has been judged, or answers one. */
+  | { readonly kind: 'established' }
+  /** ICMPv6 neighbour discovery. */
+  | { readonly kind: 'discovery' }
+  /** The node itself sends it. */
+  | { readonly kind: 'own-node' }
+  /** These parts of it, together, are in a set. */
+  | { readonly kind: 'set'; readonly family: Family; readonly parts: readonly Part[]; readonly set: string }
+  /** Its protocol and destination port; the ranges are sorted and do not touch. */
+  | { readonly kind: 'ports'; readonly protocol: Protocol; readonly ranges: readonly PortRange[] }
+
+export type PortRange = readonly [first: number, last: number]
+
+export type Verdict =
+  | { readonly kind: 'accept' | 'drop' | 'return' }
+  | { readonly kind: 'jump' | 'goto'; readonly chain: string }
+  /** Goes where the map's element leads; without one, on to the next rule. */
+  | { readonly kind: 'vmap'; readonly family: Family; readonly side: AddressSide; readonly map: string }
+  /** Tells the kernel's log, not too often, and goes on to the next rule. */
+  | { readonly kind: 'log'; readonly prefix: string }
+
+export interface Rule {
+  readonly matches: readonly Match[]
+  /** Whether it counts its packets. */
+  readonly counts?: true
+  readonly verdict: Verdict
+  readonly comment?: string
+}
+
+/** `hook` makes it a base chain, in nft's words. */
+export interface Chain {
+  readonly hook?: string
+  readonly rules: readonly Rule[]
+}
+
+export interface RuleSet {
+  readonly chains: ReadonlyMap<string, Chain>
+  readonly sets: ReadonlyMap<string, NftSet>
+}
+
+/** An address and what it is in a set, made once: a pod's is in many. */
+export interface Address {
+  readonly ip: Ip
+  readonly text: string
+  readonly field: Field
+  /** Of a set of addresses, with its key's text. */
+  readonly entry: readonly [string, Element]
+}
+
+export function addressOf(ip: Ip): Address {
+  const field = addressField(ip)
+  const text = formatFields([field])
+  return { ip, text, field, entry: [text, { key: [field] }] }
+}
+
+/** nft's limit is 128 bytes, and all names here are ASCII. */
+export const commentOf = (text: string): string => (text.length > 128 ? `${text.slice(0, 125)}...` : text)
