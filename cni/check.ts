@@ -4,6 +4,7 @@ import { parsePluginConfig, type PluginConfig } from './core/config.ts'
 import { parseMac } from './core/mac.ts'
 import { attachmentIfb, hostVethName } from './core/names.ts'
 import { ownerOf } from './core/table.ts'
+import { UNSET } from './core/netlink/settings.ts'
 import { plan } from './core/plan/plan.ts'
 import { gatewayInterface } from './core/plan/bridge.ts'
 import { Netlink } from './edge/netlink.ts'
@@ -22,7 +23,7 @@ export async function check(call: AttachmentCall): Promise<void> {
   using netns = Netns.open(call.netns, call.env.ownNetnsAllowed)
   using host = new Site()
   using container = new Site(netns.run(() => new Netlink()))
-  const node = { hasBridge: true, hasVlanInterface: true, mtu: 0 }
+  const node = { hasBridge: true, settings: UNSET, hasVlanInterface: true, mtu: 0 }
   const steps = plan({ config, network: call.config.name, attachment: call.attachment, result: own, node })
   const names = {
     host: [

@@ -6,6 +6,7 @@ import type { Node } from '../core/plan/wish.ts'
 import type { Owner } from '../core/table.ts'
 import type { Link } from '../core/netlink/link.ts'
 import { IFF } from '../core/netlink/link-header.ts'
+import { UNSET } from '../core/netlink/settings.ts'
 import { CniError } from '../spec/error.ts'
 import type { Step } from '../core/step.ts'
 import { refuseOther } from './apply-bridge.ts'
@@ -24,6 +25,7 @@ export function observeNode(host: Site, config: PluginConfig): Node {
   return {
     // One that is down is somebody's who is not done, or died before.
     hasBridge: bridge !== undefined && (bridge.flags & IFF.up) !== 0,
+    settings: bridge === undefined ? UNSET : host.settings(config.bridge),
     hasVlanInterface:
       config.isGateway && config.vlan !== undefined && host.link(gatewayInterface(config)) !== undefined,
     mtu: config.mtu ?? defaultRoute(host)?.mtu ?? ETHERNET_MTU,

@@ -3,6 +3,7 @@ import { delLink, dumpLinks, getLink, type Link, parseLink } from '../core/netli
 import { dumpFilters, parseRedirects, type Redirect } from '../core/netlink/filter.ts'
 import { getRootQdisc, parseQdisc, type Qdisc } from '../core/netlink/qdisc.ts'
 import { dumpRoutes, getRoute, type KernelRoute, parseRoute } from '../core/netlink/route.ts'
+import { parseSettings, type Settings, UNSET } from '../core/netlink/settings.ts'
 import type { Place } from '../core/step.ts'
 import type { Family, Ip } from '../../ipam/core/ip.ts'
 import { CniError } from '../spec/error.ts'
@@ -22,6 +23,12 @@ export class Site implements Disposable {
   link(name: string): Link | undefined {
     const reply = this.netlink.find(getLink(name), 'ENODEV')
     return reply && parseLink(reply.body)
+  }
+
+  /** The settings of a link; unset when it is gone. */
+  settings(name: string): Settings {
+    const reply = this.netlink.find(getLink(name), 'ENODEV')
+    return reply === undefined ? UNSET : parseSettings(reply.body)
   }
 
   /** The index of a link that is there, remembered: names do not move while a call is at work. */

@@ -1,5 +1,6 @@
 import { type PluginConfig, parsePluginConfig } from '../../cni/core/config.ts'
 import { completeGateways } from '../../cni/core/gateway.ts'
+import { UNSET } from '../../cni/core/netlink/settings.ts'
 import type { Node, Wish } from '../../cni/core/plan/wish.ts'
 import { parseNetworkConfig } from '../../cni/spec/config.ts'
 import { type Attachment, parseContainerId, parseIfName } from '../../cni/spec/environment.ts'
@@ -37,6 +38,6 @@ export function wish(keys: JsonObject, ipam: Result, node: Partial<Node> = {}): 
     network: network().name,
     attachment: attachment('c1', 'eth0'),
     result: completeGateways(parsed, ipam),
-    node: { hasBridge: false, hasVlanInterface: false, mtu: 1500, ...node },
+    node: { hasBridge: false, settings: UNSET, hasVlanInterface: false, mtu: 1500, ...node },
   }
 }

@@ -165,6 +165,21 @@ t.test('plan() turns the port’s hairpin mode on for mapped ports, unless the b
   t.end()
 })
 
+t.test('plan() leaves settings alone that the bridge shows to be set', t => {
+  const settings = (forwarding: { 4: boolean; 6: boolean }, redirects: boolean): string[] =>
+    plan(wish({ mode: 'l3' }, IPAM.dual, { hasBridge: true, settings: { forwarding, redirects } })).flatMap(
+      step => (step.kind === 'sysctl' && step.place === 'host' && !step.optional ? [step.key] : []),
+    )
+  t.same(settings({ 4: true, 6: true }, false), [])
+  t.same(settings({ 4: false, 6: true }, false), ['net/ipv4/ip_forward'])
+  t.same(settings({ 4: true, 6: false }, true), [
+    'net/ipv4/conf/all/send_redirects',
+    'net/ipv4/conf/cbr0/send_redirects',
+    'net/ipv6/conf/all/forwarding',
+  ])
+  t.end()
+})
+
 t.test('plan() refuses a VLAN interface whose name is too long', t => {
   const keys = { bridge: 'twelveletter', vlan: 100, isGateway: true }
   const message = /"twelveletter\.100": it has more than 15 characters; shorten "bridge"/

@@ -3,6 +3,7 @@ import type { NetworkName } from '../../spec/config.ts'
 import type { Attachment } from '../../spec/environment.ts'
 import type { Result } from '../../spec/result.ts'
 import type { PluginConfig } from '../config.ts'
+import type { Settings } from '../netlink/settings.ts'
 
 /** All that a plan follows from. */
 export interface Wish {
@@ -17,6 +18,8 @@ export interface Wish {
 /** What the plan has to know of the node it is for. */
 export interface Node {
   readonly hasBridge: boolean
+  /** The bridge's settings; unset without one. */
+  readonly settings: Settings
   /** Whether the bridge's VLAN interface is there; only looked at when the config names a VLAN. */
   readonly hasVlanInterface: boolean
   /** The MTU for a config that names none: that of the default route's interface. */
