@@ -23,7 +23,8 @@ export async function check(call: AttachmentCall): Promise<void> {
   using netns = Netns.open(call.netns, call.env.ownNetnsAllowed)
   using host = new Site()
   using container = new Site(netns.run(() => new Netlink()))
-  const node = { hasBridge: true, settings: UNSET, hasVlanInterface: true, mtu: 0 }
+  // As if there were no bridge yet: then the plan has all that CHECK compares.
+  const node = { hasBridge: false, settings: UNSET, hasVlanInterface: true, mtu: 0 }
   const steps = plan({ config, network: call.config.name, attachment: call.attachment, result: own, node })
   const names = {
     host: [
