@@ -19,7 +19,12 @@ export function scriptCluster(script: string): Cluster {
   }
   return {
     up: async (nodes, families) => {
-      await run([script, 'up', `${nodes}`, ...dualOption(families)], { patienceMs: UP_MS })
+      const up = () => run([script, 'up', `${nodes}`, ...dualOption(families)], { patienceMs: UP_MS })
+      // On a busy machine a container runtime may not be there yet when the script asks it for the first time.
+      await up().catch(async () => {
+        await call('down')
+        await up()
+      })
     },
     down: async () => {
       const nodes = await kubectl(['get', 'nodes', '--output=name']).catch(() => '')
