@@ -1,4 +1,5 @@
 import t from 'tap'
+import { LINK } from '../../test/support/link.ts'
 import { wish } from '../../test/support/wish.ts'
 import { EMPTY_RESULT } from '../spec/result.ts'
 import { compare, type Observed } from './compare.ts'
@@ -12,18 +13,12 @@ const STEPS = plan(WISH)
 const PAIR = attachmentPair(WISH.attachment)
 
 const link = (index: number, name: string, kind: string, more: Partial<Link> = {}): Link => ({
+  ...LINK,
   index,
   name,
   kind,
   flags: IFF.up,
   mac: PAIR.peerMac,
-  mtu: 1500,
-  alias: undefined,
-  master: undefined,
-  peer: undefined,
-  hairpin: false,
-  isolated: false,
-  vlanFiltering: false,
   ...more,
 })
 const BRIDGE = link(1, 'cbr0', 'bridge')

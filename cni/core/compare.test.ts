@@ -1,4 +1,5 @@
 import t from 'tap'
+import { LINK } from '../../test/support/link.ts'
 import { addresses, wish } from '../../test/support/wish.ts'
 import { cidr, ip } from '../../test/support/result.ts'
 import { compare, type Observed, type ObservedSite } from './compare.ts'
@@ -27,18 +28,11 @@ const STEPS = plan(WISH)
 const PAIR = attachmentPair(WISH.attachment)
 
 const link = (index: number, name: string, more: Partial<Link> = {}): Link => ({
+  ...LINK,
   index,
   name,
   flags: IFF.up,
   mac: parseMac('02:00:00:00:00:01'),
-  mtu: 1500,
-  kind: 'veth',
-  alias: undefined,
-  master: undefined,
-  peer: undefined,
-  hairpin: false,
-  isolated: false,
-  vlanFiltering: false,
   ...more,
 })
 const address = (index: number, text: string): InterfaceAddress => ({

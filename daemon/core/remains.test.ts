@@ -1,20 +1,11 @@
 import t from 'tap'
+import { LINK } from '../../test/support/link.ts'
 import type { Link } from '../../cni/core/netlink/link.ts'
 import { ownLinks, whyBridgeStays } from './remains.ts'
 
 const link = (name: string, more: Partial<Link> = {}): Link => ({
-  index: 1,
+  ...LINK,
   name,
-  flags: 0,
-  mac: undefined,
-  mtu: 1500,
-  kind: 'veth',
-  alias: undefined,
-  master: undefined,
-  peer: undefined,
-  hairpin: false,
-  isolated: false,
-  vlanFiltering: false,
   ...more,
 })
 const CBR0 = link('cbr0', { index: 7, kind: 'bridge' })

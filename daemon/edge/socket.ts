@@ -28,12 +28,7 @@ export interface SocketServer {
  */
 export async function listen(path: string, carrier: Carrier, log: Log): Promise<SocketServer> {
   mkdirSync(dirname(path), { recursive: true })
-  const connections = new Set<Socket>()
-  const server = createServer(socket => {
-    connections.add(socket)
-    socket.on('close', () => connections.delete(socket))
-    converse(socket, carrier, log)
-  })
+  const server = createServer(socket => converse(socket, carrier, log))
   const draft = `${path}.${process.pid}`
   rmSync(draft, { force: true })
   await bound(server, draft)
