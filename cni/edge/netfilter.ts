@@ -5,21 +5,31 @@ import { currentNetns } from './netns.ts'
 /** What a kernel answers that has no such object, or no such part of netfilter at all. */
 const ABSENT = ['ENOENT', 'EINVAL', 'EOPNOTSUPP', 'EPROTONOSUPPORT'] as const
 
-let kept: { readonly netns: string; readonly netlink: Netlink } | undefined
-
 /**
- * The process's one socket to netfilter. It stays open as long as the process stays in its namespace: before one is
- * closed, the kernel frees what was deleted last, which takes it some 15 ms, and everybody else's changes wait for that
+ * A socket to netfilter. It stays open as long as the process stays in its namespace: before one is closed, the kernel
+ * frees what was deleted last, which takes it some 15 ms, and everybody else's changes wait for that
  * (net/netfilter/nf_tables_api.c, nft_rcv_nl_event).
  */
-export function netfilter(): Netlink {
-  const netns = currentNetns()
-  if (kept?.netns === netns) return kept.netlink
-  kept?.netlink[Symbol.dispose]()
-  kept = undefined
-  kept = { netns, netlink: new Netlink(PROTOCOL.netfilter) }
-  return kept.netlink
+class Kept {
+  #kept: { readonly netns: string; readonly netlink: Netlink } | undefined
+
+  get(): Netlink {
+    const netns = currentNetns()
+    if (this.#kept?.netns === netns) return this.#kept.netlink
+    this.#kept?.netlink[Symbol.dispose]()
+    this.#kept = undefined
+    this.#kept = { netns, netlink: new Netlink(PROTOCOL.netfilter) }
+    return this.#kept.netlink
+  }
 }
+
+const own = new Kept()
+/** For what takes long: whoever asks anything meanwhile asks the other. */
+const aside = new Kept()
+let earlier: Promise<unknown> = Promise.resolve()
+
+/** The process's socket to netfilter. */
+export const netfilter = (): Netlink => own.get()
 
 /** Answers with what `look` finds; undefined when the kernel has nothing of the kind. */
 export function unlessAbsent<T>(look: (netlink: Netlink) => T): T | undefined {
@@ -34,3 +44,10 @@ export function unlessAbsent<T>(look: (netlink: Netlink) => T): T | undefined {
 /** The answers to a dump; none when the kernel has nothing of the kind. */
 export const dump = (request: Request): Reply[] =>
   unlessAbsent(netlink => netlink.dump(request, ...ABSENT)) ?? []
+
+/** What `parse` makes of the answers to a dump, see {@link Netlink.dumpAside}; several dumps take turns. */
+export function dumpAside<T>(request: Request, parse: (reply: Reply) => T | undefined): Promise<T[]> {
+  const mine = earlier.then(() => aside.get().dumpAside(request, parse, ...ABSENT))
+  earlier = mine.catch(() => {})
+  return mine
+}

@@ -1,4 +1,4 @@
-import { closeSync, write } from 'node:fs'
+import { closeSync, read, write } from 'node:fs'
 import { promisify } from 'node:util'
 import {
   doneErrno,
@@ -21,10 +21,13 @@ const SOL_SOCKET = 1
 const SO_RCVTIMEO = 20
 const SO_SNDBUFFORCE = 32
 const SOL_NETLINK = 270
+const MSG_DONTWAIT = 0x40
 const OPTIONS = { capAck: 10, extAck: 11, strictCheck: 12 } as const
 
 /** write(2) in a thread of the pool; on an unconnected netlink socket it is a send to the kernel. */
 const writeAside = promisify(write)
+/** read(2) likewise: the kernel makes the next part of a list while somebody receives. */
+const readAside = promisify(read)
 
 /** What a socket is about: links, addresses and routes, or rules. */
 export const PROTOCOL = { route: 0, netfilter: 12 } as const
@@ -115,36 +118,47 @@ export class Netlink implements Disposable {
    */
   dump(request: Request, ...absent: string[]): Reply[] {
     for (let attempt = 1; attempt <= DUMP_TRIES; attempt += 1) {
-      const replies = this.#collect(this.#send(request), absent)
-      if (replies.every(reply => (reply.flags & FLAG.dumpInterrupted) === 0)) return replies
+      const listing = new Listing(this.#send(request), reply => reply, absent)
+      while (!listing.isComplete) listing.take(this.#receive())
+      if (!listing.isInterrupted) return listing.parts
     }
-    throw new CniError(
-      'try-again',
-      `Cannot list the kernel's objects: they changed during each of ${DUMP_TRIES} tries`,
-    )
+    throw interrupted()
+  }
+
+  /**
+   * Like {@link dump}, for long lists and long searches: other threads wait for the kernel, and what is received is read
+   * part by part, with time for others in between. Answers with what `parse` makes of the parts, undefined left out; it
+   * sees parts again when the list starts again. One at a time on a socket.
+   */
+  async dumpAside<T>(
+    request: Request,
+    parse: (reply: Reply) => T | undefined,
+    ...absent: string[]
+  ): Promise<T[]> {
+    for (let attempt = 1; attempt <= DUMP_TRIES; attempt += 1) {
+      const { bytes, sequence } = this.#encode(request)
+      const listing = new Listing(sequence, parse, absent)
+      await writeAside(this.#fd, bytes)
+      while (!listing.isComplete) listing.take(await this.#receiveAside())
+      if (!listing.isInterrupted) return listing.parts
+    }
+    throw interrupted()
+  }
+
+  /**
+   * The next datagram of what the kernel tells unasked; none when there is none yet. Throws ENOBUFS, once, when the kernel
+   * had more to tell than the socket has room for; what there was room for comes after that.
+   */
+  told(): Reply[] {
+    const length = libc().recv(this.#fd, this.#buffer, BigInt(BUFFER_BYTES), MSG_DONTWAIT)
+    if (length >= 0n) return this.#replies(Number(length))
+    const name = errnoName(errno())
+    if (name === 'EAGAIN') return []
+    throw new NetlinkError(name, 'while receiving')
   }
 
   [Symbol.dispose](): void {
     closeSync(this.#fd)
-  }
-
-  #collect(sequence: number, absent: readonly string[]): Reply[] {
-    const replies: Reply[] = []
-    for (;;) {
-      for (const reply of this.#receive()) {
-        if (reply.sequence !== sequence) continue
-        if (reply.type === TYPE.error) {
-          throwIfRefused(reply, absent)
-          return []
-        }
-        if (reply.type === TYPE.done) {
-          const failed = doneErrno(reply)
-          if (failed !== 0) throw new NetlinkError(errnoName(failed), 'at the end of a list')
-          return replies
-        }
-        replies.push(reply)
-      }
-    }
   }
 
   #answerTo(sequence: number, absent: readonly string[] = []): Reply | undefined {
@@ -184,10 +198,63 @@ export class Netlink implements Disposable {
   #receive(): Reply[] {
     const length = libc().recv(this.#fd, this.#buffer, BigInt(BUFFER_BYTES), 0)
     if (length < 0n) throw new NetlinkError(errnoName(errno()), 'while receiving')
-    // A copy: the next datagram overwrites the buffer while replies are still in use.
-    return splitReplies(new Uint8Array(this.#buffer.subarray(0, Number(length))))
+    return this.#replies(Number(length))
+  }
+
+  async #receiveAside(): Promise<Reply[]> {
+    try {
+      const { bytesRead } = await readAside(this.#fd, this.#buffer, 0, BUFFER_BYTES, null)
+      return this.#replies(bytesRead)
+    } catch (error) {
+      throw new NetlinkError(`${(error as NodeJS.ErrnoException).code}`, 'while receiving')
+    }
+  }
+
+  /** A copy: the next datagram overwrites the buffer while replies are still in use. */
+  #replies = (length: number): Reply[] => splitReplies(new Uint8Array(this.#buffer.subarray(0, length)))
+}
+
+/** A list that the kernel sends in parts. */
+class Listing<T> {
+  readonly parts: T[] = []
+  isComplete = false
+  /** The parts do not fit together. */
+  isInterrupted = false
+  readonly #sequence: number
+  readonly #parse: (reply: Reply) => T | undefined
+  readonly #absent: readonly string[]
+
+  constructor(sequence: number, parse: (reply: Reply) => T | undefined, absent: readonly string[]) {
+    this.#sequence = sequence
+    this.#parse = parse
+    this.#absent = absent
+  }
+
+  /** Takes what was received. Throws the kernel's refusal, unless it says that there is no such thing. */
+  take(replies: readonly Reply[]): void {
+    for (const reply of replies) {
+      if (reply.sequence === this.#sequence) this.#takeOne(reply)
+    }
+  }
+
+  #takeOne(reply: Reply): void {
+    if ((reply.flags & FLAG.dumpInterrupted) !== 0) this.isInterrupted = true
+    if (reply.type === TYPE.error) throwIfRefused(reply, this.#absent)
+    this.isComplete = reply.type === TYPE.error || reply.type === TYPE.done
+    if (reply.type === TYPE.done) {
+      const failed = doneErrno(reply)
+      if (failed !== 0) throw new NetlinkError(errnoName(failed), 'at the end of a list')
+    }
+    const part = this.isComplete ? undefined : this.#parse(reply)
+    if (part !== undefined) this.parts.push(part)
   }
 }
+
+const interrupted = (): CniError =>
+  new CniError(
+    'try-again',
+    `Cannot list the kernel's objects: they changed during each of ${DUMP_TRIES} tries`,
+  )
 
 function throwIfRefused(reply: Reply, absent: readonly string[] = []): void {
   const { errno: number, sentence } = parseAck(reply)

@@ -21,11 +21,17 @@ export async function loadRules(world: Executing, script: string, checkOnly = fa
   })
 }
 
-/** Our table as `nft -j` shows it; undefined when there is none. */
-export async function listTable(world: Executing): Promise<unknown> {
-  const outcome = await nft(world, ['-j', 'list', 'table', 'inet', 'podwire'], '')
-  // nft fails alike for a table that is not there and one it may not see: `list tables` tells them apart.
-  if (outcome.code === 0) return JSON.parse(outcome.stdout)
+/** Our table as `nft -j` shows it, with `-t` without what is in its sets and maps; undefined when there is none. */
+export async function listTable(world: Executing, ...options: readonly '-t'[]): Promise<unknown> {
+  const text = await show(world, ['-j', ...options, 'list', 'table', 'inet', 'podwire'])
+  return text === undefined ? undefined : JSON.parse(text)
+}
+
+/** What nft prints of our table; undefined when what is asked for is not there. */
+export async function show(world: Executing, args: readonly string[]): Promise<string | undefined> {
+  const outcome = await nft(world, args, '')
+  if (outcome.code === 0) return outcome.stdout
+  // nft fails alike for what is not there and what it may not see: `list tables` tells them apart.
   const tables = await nft(world, ['list', 'tables'], '')
   if (tables.code === 0) return undefined
   throw new CniError(

@@ -2,14 +2,17 @@ import fc from 'fast-check'
 import t from 'tap'
 import { ip } from '../../../test/support/result.ts'
 import { joined, reply, request } from '../../../test/support/netlink.ts'
-import { parseAttrs, readText } from './attr.ts'
+import { type Attr, encodeAttrs, parseAttrs, readText, text } from './attr.ts'
 import {
   createElements,
   deleteElements,
   dumpElements,
   type Element,
   type ElementData,
+  getElement,
+  isEndOfRange,
   parseComment,
+  parseCountedElement,
   parseElement,
   splitElements,
 } from './element.ts'
@@ -95,6 +98,14 @@ t.test('dumpElements() asks for one map', t => {
   t.end()
 })
 
+t.test('getElement() asks for one element alone', t => {
+  const key = Uint8Array.of(10, 1, 0, 5)
+  const asked = getElement('masquerade4', key)
+  t.match(asked, { type: 0xa0d, flags: 0 })
+  t.same(elementsOf(bodyOf(asked)), [{ key, data: undefined, comment: undefined }])
+  t.end()
+})
+
 t.test('splitElements() and parseElement() read what the kernel answers to nft', t => {
   const listed = (map: string) => elementsOf(splitReplies(reply(`nft list map inet podwire ${map}`))[0]!.body)
   t.same(listed('hostports4'), [ELEMENTS['hostports4']])
@@ -108,6 +119,39 @@ t.test('splitElements() and parseElement() read what the kernel answers to nft',
 t.test('splitElements() and parseElement() pass over what they cannot read', t => {
   t.same(splitElements(new Uint8Array(4)), [], 'the message at the end of a dump has no elements')
   t.equal(parseElement(new Uint8Array()), undefined, 'an element without a key')
+  t.end()
+})
+
+/** An element with these attributes beside its key, as the kernel lists it. */
+const listed = (...attrs: readonly Attr[]): Uint8Array =>
+  encodeAttrs([[1, [[1, Uint8Array.of(10, 1, 0, 5)]]], ...attrs])
+const expression = (name: string, data: readonly Attr[]): Attr => [
+  7,
+  [
+    [1, text(name)],
+    [2, data],
+  ],
+]
+const PACKETS: Attr = [2, Uint8Array.of(0, 0, 0, 0, 0, 0, 1, 2)]
+
+t.test('parseCountedElement() reads a key and its counter', t => {
+  const bytes: Attr = [1, Uint8Array.of(0, 0, 0, 0, 0, 0, 9, 9)]
+  t.same(parseCountedElement(listed(expression('counter', [bytes, PACKETS]))), {
+    key: Uint8Array.of(10, 1, 0, 5),
+    packets: 258,
+  })
+  t.equal(parseCountedElement(listed()), undefined, 'no counter')
+  t.equal(parseCountedElement(listed(expression('limit', [PACKETS]))), undefined, 'something else')
+  t.equal(parseCountedElement(listed(expression('counter', []))), undefined, 'a counter without a number')
+  const keyless = encodeAttrs([expression('counter', [PACKETS])])
+  t.equal(parseCountedElement(keyless), undefined, 'no key')
+  t.end()
+})
+
+t.test('isEndOfRange() tells the two ends of a range apart', t => {
+  t.equal(isEndOfRange(listed()), false)
+  t.equal(isEndOfRange(listed([3, Uint8Array.of(0, 0, 0, 0)])), false)
+  t.equal(isEndOfRange(listed([3, Uint8Array.of(0, 0, 0, 1)])), true)
   t.end()
 })
 

@@ -13,15 +13,19 @@ const DELETE_ELEMENTS = 14
 /** The table is attribute 1. */
 const LIST = { map: 2, elements: 3 } as const
 const LIST_ELEMENT = 1
-const ELEMENT = { key: 1, data: 2, userdata: 6 } as const
+const ELEMENT = { key: 1, data: 2, flags: 3, userdata: 6, expression: 7 } as const
+/** NFT_SET_ELEM_INTERVAL_END */
+const INTERVAL_END = 1
 const DATA = { value: 1, verdict: 2 } as const
 const VERDICT = { code: 1, chain: 2 } as const
 /** NFT_GOTO, -4 in 32 bits. */
 const GOTO = 0xfffffffc
+const EXPRESSION = { name: 1, data: 2 } as const
+const COUNTER = { packets: 2 } as const
 /** The kind of userdata that nft shows as an element's comment (libnftnl, udata.h). */
 const COMMENT = 0
 
-/** An attribute's length has 16 bits, and no element of ours takes more than 200 bytes. */
+/** An attribute's length has 16 bits, and no element of ours takes more than 240 bytes. */
 const ELEMENTS_PER_MESSAGE = 256
 
 /** What an element leads to: another chain, or a value. */
@@ -34,6 +38,12 @@ export interface Element {
   /** Undefined in a set, and for a verdict that is no goto. */
   readonly data: ElementData | undefined
   readonly comment: string | undefined
+}
+
+/** An element of a set with `counter`: the kernel gives each its counter, and begins with 0. */
+export interface CountedElement {
+  readonly key: Uint8Array
+  readonly packets: number
 }
 
 /** `nft create element inet podwire MAP { ... }`: fails with EEXIST when one of the keys is there. */
@@ -52,6 +62,10 @@ export const deleteElements = (map: string, keys: readonly Uint8Array[]): Reques
 /** `nft list map inet podwire MAP`: several messages, each with elements for {@link splitElements}. */
 export const dumpElements = (map: string): Request =>
   tableRequest(GET_ELEMENTS, FLAG.dump, [[LIST.map, text(map)]])
+
+/** `nft get element inet podwire MAP { KEY }`: the kernel answers ENOENT when it is not there. */
+export const getElement = (map: string, key: Uint8Array): Request =>
+  listed(GET_ELEMENTS, 0, map, [{ key, data: undefined, comment: undefined }])[0]!
 
 function listed(command: number, flags: number, map: string, elements: readonly Element[]): Request[] {
   const requests: Request[] = []
@@ -87,7 +101,7 @@ function dataAttr(data: ElementData): Attr {
   ]
 }
 
-/** A comment of up to 127 bytes as nft keeps it: kind, length with the NUL, text. */
+/** A comment, of up to 128 bytes, as nft keeps it: kind, length with the NUL, text. */
 function commentUserdata(comment: string): Uint8Array {
   const bytes = text(comment)
   return Uint8Array.of(COMMENT, bytes.length, ...bytes)
@@ -109,6 +123,20 @@ export function parseElement(bytes: Uint8Array): Element | undefined {
     data: parseData(nested(attrs, ELEMENT.data)),
     comment: parseComment(attrs.get(ELEMENT.userdata)),
   }
+}
+
+/** Whether an element of a set of ranges is the first key behind a range, and not a range's first. */
+export const isEndOfRange = (bytes: Uint8Array): boolean =>
+  ((readBig(parseAttrs(bytes).get(ELEMENT.flags)) ?? 0) & INTERVAL_END) !== 0
+
+/** An element of a dump with its counter; undefined for one that lacks either. */
+export function parseCountedElement(bytes: Uint8Array): CountedElement | undefined {
+  const attrs = parseAttrs(bytes)
+  const key = nested(attrs, ELEMENT.key).get(DATA.value)
+  const expression = nested(attrs, ELEMENT.expression)
+  if (key === undefined || readText(expression.get(EXPRESSION.name)) !== 'counter') return undefined
+  const packets = readBig(nested(expression, EXPRESSION.data).get(COUNTER.packets))
+  return packets === undefined ? undefined : { key, packets }
 }
 
 const nested = (attrs: ReadonlyMap<number, Uint8Array>, type: number): Map<number, Uint8Array> =>

@@ -7,7 +7,7 @@ import type { Request } from './message.ts'
  */
 
 /** The subsystems that are asked here. */
-export const SUBSYSTEM = { conntrack: 1, nftables: 10 } as const
+export const SUBSYSTEM = { conntrack: 1, log: 4, nftables: 10 } as const
 
 /** Two bytes in network order. */
 export const be16 = (value: number): Uint8Array => Uint8Array.of(value >>> 8, value)

@@ -3,7 +3,7 @@ import { reply, request } from '../../../test/support/netlink.ts'
 import { type Attr, text } from './attr.ts'
 import { encodeRequest, splitReplies } from './message.ts'
 import { tableRequest } from './nfnetlink.ts'
-import { dumpRules, getChain, parseChainUse, parseRule, removeChain } from './rule.ts'
+import { dumpChains, dumpRules, getChain, parseChain, parseChainUse, parseRule, removeChain } from './rule.ts'
 
 /** A message of the table as the kernel would send it. */
 const body = (attrs: readonly Attr[]): Uint8Array =>
@@ -13,6 +13,17 @@ t.test('dumpRules() asks for the rules of one chain, as nft does, or of all', t 
   const one = encodeRequest(dumpRules('postrouting'), 1)
   t.same(one, request('nft list chain inet podwire postrouting'))
   t.same(dumpRules().attrs, [[1, text('podwire')]])
+  t.end()
+})
+
+t.test('dumpChains() asks for all chains, and parseChain() reads those of our table', t => {
+  t.match(dumpChains(), { type: 0xa04, flags: 0x300 })
+  const name: Attr = [3, text('postrouting')]
+  t.same(parseChain(body([name])), { name: 'postrouting', isBase: false })
+  const hook: Attr = [4, [[1, Uint8Array.of(0, 0, 0, 4)]]]
+  t.same(parseChain(body([name, hook])), { name: 'postrouting', isBase: true })
+  t.equal(parseChain(body([[1, text('filter')], name])), undefined, 'of another table')
+  t.equal(parseChain(body([])), undefined, 'without a name')
   t.end()
 })
 

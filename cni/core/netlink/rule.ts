@@ -14,12 +14,31 @@ const GET_RULE = 7
 const DELETE_RULE = 8
 /** The table is attribute 1. */
 const RULE = { chain: 2, userdata: 7 } as const
-const CHAIN = { name: 3, use: 6 } as const
+const CHAIN = { table: 1, name: 3, hook: 4, use: 6 } as const
 
 /** A rule, as far as it matters here. */
 export interface Rule {
   readonly chain: string
   readonly comment: string | undefined
+}
+
+/** A chain, as far as it matters here. */
+export interface Chain {
+  readonly name: string
+  /** Whether packets come to it from a hook. */
+  readonly isBase: boolean
+}
+
+/** `nft list chains inet`, without their rules: the kernel does not choose by table. */
+export const dumpChains = (): Request => tableRequest(GET_CHAIN, FLAG.dump, [])
+
+/** The chain in one message of a dump; undefined for one of another table. */
+export function parseChain(body: Uint8Array): Chain | undefined {
+  const attrs = parseAttrs(body.subarray(4))
+  const name = readText(attrs.get(CHAIN.name))
+  return name !== undefined && readText(attrs.get(CHAIN.table)) === 'podwire'
+    ? { name, isBase: attrs.has(CHAIN.hook) }
+    : undefined
 }
 
 /** `nft list chain inet podwire CHAIN`, or the whole table: a message for each rule, none when there is no such chain. */

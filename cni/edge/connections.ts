@@ -1,0 +1,54 @@
+import { FAMILIES, type Family, type Ip } from '../../ipam/core/ip.ts'
+import {
+  type Choice,
+  type Connection,
+  deleteConnection,
+  dumpConnections,
+  parseConnection,
+} from '../core/netlink/conntrack.ts'
+import { dumpAside, unlessAbsent } from './netfilter.ts'
+
+/** For so many addresses the kernel walks through its connections once each; for more it tells all of them once. */
+const SEARCHES = 8
+
+/** Makes the kernel forget all connections that these addresses have begun, or answer. */
+export async function forgetConnections(addresses: readonly Ip[]): Promise<void> {
+  await removeConnections(addresses, addresses, () => true)
+}
+
+/** Removes those connections that some addresses have begun, or others answer, and that are chosen; answers how many. */
+export async function removeConnections(
+  begunBy: readonly Ip[],
+  answeredBy: readonly Ip[],
+  isChosen: (connection: Connection) => boolean,
+): Promise<number> {
+  const [sources, answerers] = [valuesOf(begunBy), valuesOf(answeredBy)]
+  const isOfThem = ({ original, reply }: Connection): boolean =>
+    sources.has(original.source.value) || answerers.has(reply.source.value)
+  let removed = 0
+  for (const [family, choice] of searches(begunBy, answeredBy)) {
+    // Each is removed when it is heard of: the loop of events goes on between the parts of a list.
+    await dumpAside(dumpConnections(family, choice), ({ body }) => {
+      const connection = parseConnection(body)
+      if (connection === undefined || !isOfThem(connection) || !isChosen(connection)) return undefined
+      unlessAbsent(netlink => netlink.request(deleteConnection(connection)))
+      removed += 1
+      return undefined
+    })
+  }
+  return removed
+}
+
+/** Addresses of both families: the few of IPv6 that could be taken for IPv4's (::10.1.0.1) are nobody's. */
+const valuesOf = (ips: readonly Ip[]): ReadonlySet<bigint> => new Set(ips.map(({ value }) => value))
+
+/** What the kernel is asked for. */
+const searches = (begunBy: readonly Ip[], answeredBy: readonly Ip[]): [Family, Choice][] =>
+  FAMILIES.flatMap(family => {
+    const of = (ip: Ip): boolean => ip.family === family
+    const choices: Choice[] = [
+      ...begunBy.filter(of).map(originalSource => ({ originalSource })),
+      ...answeredBy.filter(of).map(replySource => ({ replySource })),
+    ]
+    return (choices.length > SEARCHES ? [{}] : choices).map((choice): [Family, Choice] => [family, choice])
+  })
