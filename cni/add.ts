@@ -4,8 +4,9 @@ import { completeGateways } from './core/gateway.ts'
 import { refuseNarrow } from './core/mtu.ts'
 import { attachmentPair } from './core/names.ts'
 import { plan } from './core/plan/plan.ts'
+import { attachedPod, attachmentId } from './core/pod.ts'
 import { describe } from './core/describe.ts'
-import { applyAll } from './edge/apply.ts'
+import { applyAll, quietly } from './edge/apply.ts'
 import { Netlink } from './edge/netlink.ts'
 import { Netns } from './edge/netns.ts'
 import { observeNode } from './edge/observe.ts'
@@ -37,6 +38,7 @@ export async function add(call: AttachmentCall): Promise<Result> {
   await using undo = new AsyncDisposableStack()
   const result = completeGateways(config, await askAddresses(call, config, undo, ending))
   refuseNarrow(config, node, result)
+  await applyPolicies(call, result, undo)
   await applyAll(
     plan({ config, network: call.config.name, attachment: call.attachment, result, node }),
     sites,
@@ -58,6 +60,26 @@ async function askAddresses(
   const result = await getAddresses(call, config.ipam, undo, ending)
   call.trace.step(`# addresses from ${config.ipam}`)
   return result
+}
+
+/** Before there is a link: a pod is never open, not even for a moment. */
+async function applyPolicies(
+  call: AttachmentCall,
+  result: Result,
+  undo: AsyncDisposableStack,
+): Promise<void> {
+  const id = attachmentId(call.config.name, call.attachment)
+  const pod = attachedPod(
+    call.env.args,
+    id,
+    result.ips.map(({ address }) => address.ip),
+  )
+  if (pod === undefined) return
+  const { policies } = call.world
+  // Registered first: what fails half-way is to be undone too.
+  undo.defer(() => quietly(call, () => policies.detach(id)))
+  await policies.attach(pod)
+  call.trace.step(`# policies know of pod ${pod.namespace}/${pod.name}`)
 }
 
 /** Refuses an interface name that the container has, and an attachment that is there already. */

@@ -1,17 +1,19 @@
 import { releaseAddresses } from './addresses.ts'
 import { ifbName, networkOfAlias } from './core/names.ts'
+import { attachmentId } from './core/pod.ts'
 import { type Owner, ownerOf } from './core/table.ts'
 import { isErrno } from './edge/netlink.ts'
 import { Site } from './edge/site.ts'
 import { removeRulesOf } from './edge/table.ts'
+import type { NetworkName } from './spec/config.ts'
 import type { IfName } from './spec/environment.ts'
 import { CniError, collect, joinErrors, messageOf } from './spec/error.ts'
 import type { DelCall } from './spec/plugin.ts'
 
 /**
- * DEL: rules, links, addresses. All are found by the attachment's name, so nothing else is needed: not the namespace,
- * not the earlier result. The addresses go last and only when the links are gone, because an address that is
- * free while somebody still answers to it would soon have two owners.
+ * DEL: rules, links, policies, addresses. All are found by the attachment's name, so nothing else is needed: not the
+ * namespace, not the earlier result. Policies hold as long as there are links. The addresses go last and only when all
+ * else is gone, because an address that is free while somebody still answers to it would soon have two owners.
  */
 export async function del(call: DelCall): Promise<void> {
   const { keys, name: network } = call.config
@@ -19,10 +21,15 @@ export async function del(call: DelCall): Promise<void> {
   const failures = await collect([async () => removeRulesOf(owner)])
   const failuresOfLinks = await removeLinks(call, owner)
   const type = keys.object('ipam').string('type') || undefined
-  if (failuresOfLinks.length === 0 && type !== undefined)
-    failures.push(...(await collect([() => releaseAddresses(call, type)])))
+  if (failuresOfLinks.length === 0) failures.push(...(await collect([() => release(call, network, type)])))
   const failure = joinErrors([...failures, ...failuresOfLinks])
   if (failure !== undefined) throw failure
+}
+
+/** Gives up what only somebody needs who has links. */
+async function release(call: DelCall, network: NetworkName, type: string | undefined): Promise<void> {
+  await call.world.policies.detach(attachmentId(network, call.attachment))
+  if (type !== undefined) await releaseAddresses(call, type)
 }
 
 /** Removes them at the same time, since each takes the kernel long; answers what went wrong. */

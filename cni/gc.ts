@@ -1,20 +1,24 @@
 import { addressHolders, collectAddresses } from './addresses.ts'
 import { hostVethName, ifbName, networkOfAlias, networkTag } from './core/names.ts'
 import type { Link } from './core/netlink/link.ts'
+import { attachmentId, isIdOf } from './core/pod.ts'
 import { isErrno } from './edge/netlink.ts'
+import { rememberedPods } from './edge/policies.ts'
 import { Site } from './edge/site.ts'
 import { removeOwned } from './edge/table.ts'
+import type { Attachment } from './spec/environment.ts'
 import { collect, joinErrors } from './spec/error.ts'
 import type { GcCall } from './spec/plugin.ts'
 
 /**
  * GC: removes every attachment of this network that the runtime does not list. Links carry their network in the alias,
- * rules in the comment, addresses in the store's folder: other networks are never looked at twice.
+ * rules in the comment, pods in their ids, addresses in the store's folder: other networks are never looked at twice.
  */
 export async function gc(call: GcCall): Promise<void> {
-  if (call.valid === undefined) return
+  const { valid } = call
+  if (valid === undefined) return
   const network = networkTag(call.config.name)
-  const keep = new Set<string>(call.valid.flatMap(linkNames))
+  const keep = new Set<string>(valid.flatMap(linkNames))
   const type = call.config.keys.object('ipam').string('type') || undefined
   const failures = await collect([
     async () => removeOwned(({ owner }) => owner.network === network && !keep.has(owner.veth)),
@@ -24,11 +28,22 @@ export async function gc(call: GcCall): Promise<void> {
     },
   ])
   // As in DEL: no address is free while a link may still answer to it.
+  if (failures.length === 0) failures.push(...(await collect([() => detachStale(call, valid)])))
   if (failures.length === 0 && type !== undefined) {
     failures.push(...(await collect([() => collectAddresses(call, type)])))
   }
   const failure = joinErrors(failures)
   if (failure !== undefined) throw failure
+}
+
+/** Lets go of the policies of those pods that are remembered as attachments of this network, and are none any more. */
+async function detachStale({ world, config, trace }: GcCall, valid: readonly Attachment[]): Promise<void> {
+  const keep = new Set(valid.map(attachment => attachmentId(config.name, attachment)))
+  const stale = rememberedPods(world.stderr).filter(({ id }) => isIdOf(config.name, id) && !keep.has(id))
+  for (const { id, namespace, name } of stale) {
+    await world.policies.detach(id)
+    trace.step(`# policies let go of pod ${namespace}/${name}`)
+  }
 }
 
 /** What an attachment's links on the node are called; most have no ifb device. */

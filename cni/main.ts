@@ -1,5 +1,6 @@
 import { basename } from 'node:path'
 import { readAll, writeAll } from './edge/fd.ts'
+import { WITHOUT_DAEMON } from './edge/policies.ts'
 import { removeLink } from './edge/site.ts'
 import { PROC_SYS } from './edge/sysctl.ts'
 import { appendTrace } from './edge/trace-file.ts'
@@ -24,6 +25,8 @@ config on standard input; it answers in JSON.
   podwire --version   print the version
   podwire --help      print this
   podwire --trace     as a plugin: print each step on stderr, as the command that does the same
+  podwire policy explain --help
+                      how to learn whether one pod may reach another, and which NetworkPolicy decides
 
 By hand, as root:
 
@@ -44,6 +47,7 @@ function processWorld(): World {
     argv: process.argv.slice(2),
     env: process.env,
     sysctls: PROC_SYS,
+    policies: WITHOUT_DAEMON,
     stdin: async () => readAll(STDIN),
     stdout: text => writeAll(STDOUT, text),
     stderr: writeLine,

@@ -40,7 +40,7 @@ function explain({ code, stdout }: Answer): void {
 /** A call as the conflist leads to it, with addresses that nobody has (RFC 5737, RFC 3849). */
 function frameOf(command: string, path: string, ifname: string): Frame {
   const podCidrs = ['192.0.2.0/24', '2001:db8::/64'].flatMap(text => parseCidr(text) ?? [])
-  const config = pluginConfig({ podCidrs, mtu: 1500 })
+  const config = pluginConfig({ podCidrs, mtu: 1500, portIsolation: true })
   const ipam = { ...(config['ipam'] as object), dataDir: FOLDER }
   return {
     program: 'podwire',

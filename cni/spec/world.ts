@@ -1,3 +1,5 @@
+import type { Policies } from './policies.ts'
+
 /**
  * All that a call may use of the process it runs in. The plugin's `main.ts` fills it from the process, the daemon
  * from a socket, a test from an object: nothing else in `cni/` and `ipam/` reads `process`.
@@ -11,6 +13,8 @@ export interface World {
   readonly env: Readonly<Record<string, string | undefined>>
   /** Where the kernel's settings can be written: /proc/sys, which is read-only in most containers. */
   readonly sysctls: string
+  /** What pods may be reached by, and reach. */
+  readonly policies: Policies
   /** All of standard input, up to its end. Throws a CniError when it does not end in time or is too large. */
   stdin(): Promise<Uint8Array>
   /** Writes the one JSON of the call; called at most once. Throws when nobody reads it any more. */

@@ -30,7 +30,7 @@ function understood(json: JsonObject) {
 }
 
 t.test('The conflist is what the node needs, and text that people can read', async t => {
-  const text = formatConflist({ podCidrs: [V4, V6], mtu: 1450 })
+  const text = formatConflist({ podCidrs: [V4, V6], mtu: 1450, portIsolation: true })
   t.match(text, /^\{\n {2}"cniVersion": "1\.0\.0",\n/)
   t.match(text, /[^\n]\n$/)
   t.same(JSON.parse(text), {
@@ -44,6 +44,7 @@ t.test('The conflist is what the node needs, and text that people can read', asy
         mode: 'l3',
         isDefaultGateway: true,
         forceAddress: true,
+        portIsolation: true,
         mtu: 1450,
         capabilities: { portMappings: true, bandwidth: true },
         ipam: {
@@ -63,10 +64,10 @@ t.test('The plugin understands the conflist in both of its versions', async t =>
   ] as const) {
     for (const version of ['1.0.0', '1.1.0']) {
       const { network, dataDir, plugin, ipam } = understood(
-        given(formatConflist({ podCidrs, mtu: 9000 }), version),
+        given(formatConflist({ podCidrs, mtu: 9000, portIsolation: true }), version),
       )
       t.match(plugin, { bridge: 'cbr0', mode: 'l3', isGateway: true, isDefaultGateway: true, ipMasq: false })
-      t.match(plugin, { forceAddress: true, mtu: 9000, ipam: 'podwire-ipam' })
+      t.match(plugin, { forceAddress: true, isolated: true, mtu: 9000, ipam: 'podwire-ipam' })
       t.same(ipam.sets.map(formatSet), ranges, `${name}, ${version}`)
       t.same([network, dataDir], ['podwire', '/run/podwire/ipam'])
     }
@@ -83,36 +84,47 @@ t.test('Any podCIDRs of a cluster become ranges of their own', async t => {
       .map(([value, prefix]) => ({ ip: { family, value }, prefix }))
   const both = [podCidr(IPV4, 8, 30), podCidr(IPV6, 16, 126)]
   fc.assert(
-    fc.property(fc.tuple(...both), fc.integer({ min: 68, max: 65535 }), (podCidrs, mtu) => {
-      const { ipam, plugin } = understood(given(formatConflist({ podCidrs, mtu }), '1.1.0'))
-      t.equal(plugin.mtu, mtu)
-      t.same(
-        ipam.sets.map(([range]) => formatCidr(range.subnet)),
-        podCidrs.map(networkOf).map(formatCidr),
-      )
-    }),
+    fc.property(
+      fc.tuple(...both),
+      fc.integer({ min: 68, max: 65535 }),
+      fc.boolean(),
+      (podCidrs, mtu, portIsolation) => {
+        const text = formatConflist({ podCidrs, mtu, portIsolation })
+        const { ipam, plugin } = understood(given(text, '1.1.0'))
+        t.same([plugin.mtu, plugin.isolated], [mtu, portIsolation])
+        t.same(
+          ipam.sets.map(([range]) => formatCidr(range.subnet)),
+          podCidrs.map(networkOf).map(formatCidr),
+        )
+      },
+    ),
   )
 })
 
 t.test('Equal networks make equal text, so that nothing is written for nothing', async t => {
-  const network = { podCidrs: [V4, V6], mtu: 1500 }
+  const network = { podCidrs: [V4, V6], mtu: 1500, portIsolation: true }
   t.equal(formatConflist(network), formatConflist({ ...network, podCidrs: [cidr('10.244.1.7/24'), V6] }))
   t.not(formatConflist(network), formatConflist({ ...network, mtu: 1450 }))
 })
 
 t.test('Without podCIDRs there is no conflist', async t => {
-  t.throws(() => formatConflist({ podCidrs: [], mtu: 1500 }), /^Cannot write 10-podwire\.conflist: /)
+  t.throws(
+    () => formatConflist({ podCidrs: [], mtu: 1500, portIsolation: true }),
+    /^Cannot write 10-podwire\.conflist: /,
+  )
 })
 
 t.test('The plugin is called as a runtime would call it', async t => {
-  const network = { podCidrs: [V4, V6], mtu: 1500 }
+  const network = { podCidrs: [V4, V6], mtu: 1500, portIsolation: true }
   const asRead = given(formatConflist(network), '1.1.0')
   t.strictSame(JSON.parse(JSON.stringify(pluginConfig(network))), asRead)
   t.strictSame(understood(pluginConfig(network)), understood(asRead))
 })
 
 t.test('What DEL and GC go by needs no podCIDRs', async t => {
-  const { network, dataDir, plugin, ipam } = understood(pluginConfig({ podCidrs: [], mtu: undefined }))
+  const { network, dataDir, plugin, ipam } = understood(
+    pluginConfig({ podCidrs: [], mtu: undefined, portIsolation: true }),
+  )
   t.same([network, dataDir, plugin.ipam], ['podwire', '/run/podwire/ipam', 'podwire-ipam'])
   t.same([ipam.sets, plugin.mtu], [[], undefined])
 })

@@ -15,10 +15,15 @@ export interface PodNetwork {
   readonly podCidrs: readonly Cidr[]
   /** Bytes; undefined leaves it to the plugin, which takes that of the default route's interface at each ADD. */
   readonly mtu: number | undefined
+  /**
+   * Whether the bridge keeps pods apart, so that they reach each other only where they are routed, and policies are. Not
+   * where br_netfilter is: there it is the bridge that takes what is for a Service to a pod of the same node.
+   */
+  readonly portIsolation: boolean
 }
 
 /** The plugin's own keys, as they stand in the conflist. */
-const pluginOf = ({ podCidrs, mtu }: PodNetwork): JsonObject => ({
+const pluginOf = ({ podCidrs, mtu, portIsolation }: PodNetwork): JsonObject => ({
   type: 'podwire',
   bridge: BRIDGE,
   // Routed, so that replies among pods of one node meet conntrack: kind nodes do not load br_netfilter.
@@ -26,6 +31,7 @@ const pluginOf = ({ podCidrs, mtu }: PodNetwork): JsonObject => ({
   isDefaultGateway: true,
   // A node that was given another podCIDR keeps its bridge, with the former gateway's address on it.
   forceAddress: true,
+  portIsolation,
   mtu,
   capabilities: { portMappings: true, bandwidth: true },
   ipam: { type: 'podwire-ipam', ranges: podCidrs.map(cidr => [{ subnet: formatCidr(networkOf(cidr)) }]) },

@@ -7,6 +7,7 @@ import { type Attachment, parseArgs, parseContainerId, parseIfName } from '../..
 import type { AttachmentCall, GcCall } from '../../cni/spec/plugin.ts'
 import type { JsonObject } from '../../cni/spec/read.ts'
 import { SILENT } from '../../cni/spec/trace.ts'
+import { NO_POLICIES } from '../support/world.ts'
 
 /** A call of the IPAM as the dispatcher would make it, from plain values. */
 export interface Sketch {
@@ -44,6 +45,7 @@ export function callOf({
       argv: [],
       env: {},
       sysctls: '/proc/sys',
+      policies: NO_POLICIES,
       stdin: () => Promise.resolve(new Uint8Array()),
       stdout: () => {},
       stderr: line => void stderr.push(line),

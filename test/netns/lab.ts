@@ -1,7 +1,7 @@
 import { execFile, execFileSync, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { installPlugin, IS_FAST, LabDaemon } from './lab-daemon.ts'
 
@@ -135,6 +135,11 @@ export class Lab {
     if (this.#daemon === undefined) installPlugin(this.folder)
     this.#daemon ??= new LabDaemon(this.folder, this.path(this.host))
     return this.#daemon
+  }
+
+  /** What /run/podwire is for the calls: all labs of a test share it, unless each has a daemon. */
+  get run(): string {
+    return this.#isFast ? dirname(this.daemon.socket) : '/run/podwire'
   }
 
   /** ADDs a new container, of which `attach` may say more. Throws when the ADD fails. */

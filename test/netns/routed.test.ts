@@ -1,5 +1,6 @@
 import t from 'tap'
-import { Lab } from './lab.ts'
+import { Lab, type Pod } from './lab.ts'
+import { switchFilter } from './port-stage.ts'
 
 /*
  * Mode l3: containers stand alone with /32 and /128, and all they say to each other is routed through the bridge.
@@ -74,6 +75,63 @@ t.test('a Service on the node leads to a container of the same node, and back', 
     add rule ip service in ip daddr 10.96.0.1 dnat to ${server.addresses[0]}`
   await lab.inside(lab.host, 'nft', script)
   t.ok(await lab.pings(client.netns, '10.96.0.1'))
+})
+
+/** Services on the node, of both families, that lead to a pod. */
+async function serve(lab: Lab, { addresses: [v4, v6] }: Pod): Promise<string[]> {
+  const script = `add table inet service
+    add chain inet service in { type nat hook prerouting priority dstnat; }
+    add chain inet service out { type nat hook postrouting priority srcnat; }
+    add rule inet service in ip daddr 10.96.0.1 dnat ip to ${v4}
+    add rule inet service in ip6 daddr fd96::1 dnat ip6 to ${v6}
+    add rule inet service out ip saddr ${v4} ip daddr ${v4} masquerade
+    add rule inet service out ip6 saddr ${v6} ip6 daddr ${v6} masquerade`
+  await lab.inside(lab.host, 'nft', script)
+  return ['10.96.0.1', 'fd96::1']
+}
+
+/** A pod leaves out the gateway: it knows the other's MAC, and says that it is on the same link. */
+async function goStraight(lab: Lab, pod: Pod, to: Pod): Promise<void> {
+  const { mac } = to.result.interfaces[2]
+  for (const [i, address] of to.addresses.entries()) {
+    const family = i === 0 ? '-4' : '-6'
+    const ip = (...args: string[]) => lab.inside(pod.netns, 'ip', family, ...args)
+    await ip('neigh', 'replace', address, 'lladdr', mac, 'dev', 'eth0')
+    await ip('route', 'replace', address, 'dev', 'eth0')
+  }
+}
+
+t.test('portIsolation leaves containers the way by the node, and no other', async t => {
+  const lab = new Lab(t)
+  await switchFilter(lab, '0')
+  const config = lab.config({ mode: 'l3', portIsolation: true }, DUAL)
+  const [pod, other] = [await lab.attach(config), await lab.attach(config)]
+  const services = await serve(lab, other)
+  for (const [from, to] of [
+    [pod, [...other.addresses, ...services]],
+    [other, services],
+  ] as const)
+    for (const address of to) t.ok(await lab.pings(from.netns, address), `${from.id} reaches ${address}`)
+  await goStraight(lab, pod, other)
+  for (const address of other.addresses)
+    t.notOk(await lab.pings(pod.netns, address), `not straight to ${address}`)
+})
+
+t.test('portIsolation and br_netfilter together keep a Service from containers of the same node', async t => {
+  const lab = new Lab(t)
+  if (!(await switchFilter(lab, '1'))) {
+    t.pass('this kernel has no br_netfilter')
+    return
+  }
+  const [client, server] = [
+    await lab.attach(lab.config({ mode: 'l3', portIsolation: true }, DUAL)),
+    await lab.attach(lab.config({ mode: 'l3', portIsolation: true }, DUAL)),
+  ]
+  const [service = ''] = await serve(lab, server)
+  t.notOk(await lab.pings(client.netns, service), 'so podwired isolates nobody there')
+  const port: string = server.result.interfaces[1].name
+  await lab.inside(lab.host, 'bridge', 'link', 'set', 'dev', port, 'isolated', 'off')
+  t.ok(await lab.pings(client.netns, service))
 })
 
 t.test('mode l3 without ipam is refused', async t => {

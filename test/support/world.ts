@@ -1,4 +1,5 @@
 import type { Plugin } from '../../cni/spec/plugin.ts'
+import type { Policies } from '../../cni/spec/policies.ts'
 import type { World } from '../../cni/spec/world.ts'
 
 /** What a test gives to a call; all of it may be left out. */
@@ -17,6 +18,9 @@ export interface FakeWorld {
   readonly files: Map<string, string>
 }
 
+/** Of a node where nobody enforces any. */
+export const NO_POLICIES: Policies = { attach: async () => {}, detach: async () => {} }
+
 /** A world whose clock goes on by one millisecond at each look. */
 export function fakeWorld({ env = {}, argv = [], stdin = '' }: Given = {}): FakeWorld {
   const stdout: string[] = []
@@ -28,6 +32,7 @@ export function fakeWorld({ env = {}, argv = [], stdin = '' }: Given = {}): Fake
     argv,
     env,
     sysctls: '/proc/sys',
+    policies: NO_POLICIES,
     stdin: async () => bytesOf(stdin),
     stdout: text => void stdout.push(text),
     stderr: line => void stderr.push(line),
