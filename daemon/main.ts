@@ -5,6 +5,7 @@ import { messageOf } from '../cni/spec/error.ts'
 import packageJson from '../package.json' with { type: 'json' }
 import { type Command, HELP, parseOptions } from './core/options.ts'
 import { runDaemon } from './daemon.ts'
+import { explainPolicy } from './explain.ts'
 import { openLog } from './edge/log.ts'
 import { clean } from './clean.ts'
 import { runPluginOnly } from './plugin-only.ts'
@@ -12,8 +13,10 @@ import { runPluginOnly } from './plugin-only.ts'
 const STDOUT = 1
 const STDERR = 2
 
-/** The program `podwired`. */
+/** The program `podwired`, and of `podwire` what is for people. */
 async function main(): Promise<number> {
+  const [first, ...rest] = process.argv.slice(2)
+  if (first === 'policy') return policy(rest)
   let command: Command
   try {
     command = parseOptions(process.argv.slice(2), process.env)
@@ -22,6 +25,19 @@ async function main(): Promise<number> {
     return 2
   }
   return perform(command)
+}
+
+/** `podwire policy`, which answers somebody at a terminal; deploy/start.cjs leads here. */
+async function policy(argv: readonly string[]): Promise<number> {
+  const tell = (text: string): void => writeAll(STDERR, `podwire: ${text}\n`)
+  const log = { warn: (_: object, text: string) => tell(text) }
+  const stdout = (text: string): void => writeAll(STDOUT, text)
+  try {
+    return await explainPolicy({ argv, env: process.env, stdout, log }, told.signal)
+  } catch (error) {
+    tell(messageOf(error))
+    return 2
+  }
 }
 
 async function perform(command: Command): Promise<number> {

@@ -1,10 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { messageOf } from '../cni/spec/error.ts'
 import { heedMs, spreadRetryMs } from './core/backoff.ts'
-import type { Log } from './core/log.ts'
 import { Thread } from './core/thread.ts'
-import { type ListPage, parseListPage, parseWatchEvent, type WatchEvent } from './core/watch-event.ts'
-import { type Api, ApiError } from './edge/kubernetes.ts'
+import { parseWatchEvent, type WatchEvent } from './core/watch-event.ts'
+import { ApiError } from './edge/kubernetes.ts'
+import { list, type ListOptions, read } from './list.ts'
 
 /** Who is told what the API server knows. */
 export interface Sink<T> {
@@ -20,22 +19,14 @@ export interface Sink<T> {
 }
 
 /** What is watched. */
-export interface WatchOptions<T> {
-  readonly api: Api
-  /** The collection: `/api/v1/nodes`. */
-  readonly path: string
-  /** Reads an object, and throws for one that nobody can use. */
-  readonly parse: (object: unknown) => T
+export interface WatchOptions<T> extends ListOptions<T> {
   readonly sink: Sink<T>
-  readonly log: Log
   readonly now: () => number
   /** From 0 to 1. */
   readonly random?: () => number
   readonly retryMs?: typeof spreadRetryMs
 }
 
-/** Objects in one answer, which is held in memory whole: with 5,000 Nodes, 500 take 60 MB more at a start. */
-const PAGE = 250
 /** A watch is asked to end after that long, and up to a quarter less: then another API server may take its share. */
 const WATCH_SECONDS = 300
 /** How much longer a watch may be silent: API servers send a bookmark every minute, but promise none. */
@@ -52,7 +43,7 @@ export async function watch<T>(options: WatchOptions<T>, signal: AbortSignal): P
   const thread = new Thread()
   while (!signal.aborted) {
     try {
-      if (thread.version === undefined) thread.listed(await list(options, signal))
+      if (thread.version === undefined) thread.listed(await listAll(options, signal))
       await follow(options, thread, signal)
     } catch (error) {
       if (signal.aborted) return
@@ -66,21 +57,11 @@ export async function watch<T>(options: WatchOptions<T>, signal: AbortSignal): P
   }
 }
 
-/** Lists the collection page by page, and returns the version to go on from. */
-async function list<T>(
-  { api, path, parse, sink, log }: WatchOptions<T>,
-  signal: AbortSignal,
-): Promise<string> {
-  const items: T[] = []
-  let page: ListPage | undefined
-  do {
-    const query = { limit: String(PAGE), ...(page?.next === undefined ? {} : { continue: page.next }) }
-    page = parseListPage(await api.get(path, query, signal))
-    sink.heard()
-    for (const object of page.items) items.push(...read(object, parse, log))
-  } while (page.next !== undefined)
-  sink.synced(items)
-  return page.version
+/** Tells the sink all there is, and returns the version to go on from. */
+async function listAll<T>(options: WatchOptions<T>, signal: AbortSignal): Promise<string> {
+  const { items, version } = await list(options, signal, () => options.sink.heard())
+  options.sink.synced(items)
+  return version
 }
 
 /** Watches until the server ends it, which is no failure, or something breaks. */
@@ -116,18 +97,8 @@ function tell<T>(
   event: Exclude<WatchEvent, { kind: 'error' }>,
   parse: WatchOptions<T>['parse'],
   sink: Sink<T>,
-  log: Log,
+  log: WatchOptions<T>['log'],
 ) {
   if (event.kind === 'bookmark') return
   for (const item of read(event.object, parse, log)) sink[event.kind](item)
-}
-
-/** An object, or nothing when it cannot be read: the others are not to wait for it. */
-function read<T>(object: unknown, parse: WatchOptions<T>['parse'], log: Log): T[] {
-  try {
-    return [parse(object)]
-  } catch (error) {
-    log.warn({}, `Passed over an object of the API server's: ${messageOf(error)}`)
-    return []
-  }
 }

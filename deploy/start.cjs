@@ -17,6 +17,8 @@ function start(name) {
 }
 
 // argv[0] as the caller gave it, for process.execPath has symbolic links resolved; see programName() of cni/main.ts.
-if (basename(process.argv0) !== 'podwired') start('podwire')
+// `podwire policy` is in the daemon's script, so that no call of a runtime loads it; calls do not look at arguments.
+if (process.argv[2] === 'policy' && !process.env.CNI_COMMAND) start('podwired')
+else if (basename(process.argv0) !== 'podwired') start('podwire')
 else if (SMALL.split(' ').every(option => process.execArgv.includes(option))) start('podwired')
 else process.execve(process.execPath, [process.argv0, `--node-options=${SMALL}`, ...process.argv.slice(2)])
