@@ -1,4 +1,5 @@
 import { formatCidr, formatIp, parseCidr, parseIp } from '../../ipam/core/ip.ts'
+import { enumerate } from './enumerate.ts'
 import {
   CHAIN,
   type MasqueradeWish,
@@ -123,6 +124,3 @@ function canonical(text: string, { interval, family }: SetShape): string {
   const cidr = parseCidr(text)
   return cidr === undefined ? text : formatCidr(cidr)
 }
-
-const enumerate = (texts: readonly string[]): string =>
-  texts.length > 3 ? `${texts.slice(0, 3).join(', ')} and ${texts.length - 3} more` : texts.join(', ')

@@ -2,7 +2,8 @@ import { readGolden } from './golden.ts'
 
 /*
  * test/golden/netlink.json: what `ip`, `bridge` and `tc` of iproute2 6.1 and `nft` 1.0.6 sent to a Linux 6.18, and what it answered, recorded
- * with strace. The requests' sequence number is 1.
+ * with strace; and what it told, through rules with `log`, whoever is bound to their group. The requests' sequence number
+ * is 1.
  */
 const RECORD = JSON.parse(readGolden('netlink.json')) as Record<
   'requests' | 'replies',

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import type { Packet } from '../../daemon/core/policy/evaluate.ts'
 import { parseNetworkPolicy } from '../../daemon/core/policy/network-policy.ts'
 import { type Attached, type Objects, parseNamespace, parsePod } from '../../daemon/core/policy/objects.ts'
-import { FAMILIES, sameIp } from '../../ipam/core/ip.ts'
+import { FAMILIES, type Ip, sameIp } from '../../ipam/core/ip.ts'
 import { cidr, ip } from './result.ts'
 
 /*
@@ -19,7 +19,7 @@ const ADDRESSES = {
 } as const
 const POD_CIDRS = ['10.1.0.0/24', '10.2.0.0/24', 'fd00:1::/64', 'fd00:2::/64']
 /** Of nodes, and of the world. */
-export const NODE_ADDRESSES: readonly string[] = ['172.16.0.1', 'fd99::1']
+const NODE_ADDRESSES: readonly string[] = ['172.16.0.1', 'fd99::1']
 const OUTSIDE = ['192.0.2.1', '2001:db8::1']
 const BLOCKS = [
   '0.0.0.0/0',
@@ -189,18 +189,26 @@ const SAMPLES: readonly Pick<Packet, 'protocol' | 'port'>[] = [
   { protocol: 'discovery', port: 0 },
 ]
 
+/** Addresses of nodes are two nodes' at once here, which is as good as two addresses. */
+const nodesOf = (end: Ip): readonly (string | undefined)[] =>
+  NODE_ADDRESSES.map(ip).some(each => sameIp(each, end)) ? NODES : [undefined]
+
 /** Every end with every end, each with a few protocols and ports: a cluster is judged by all of these. */
 export const PACKETS: readonly Packet[] = FAMILIES.flatMap(family => {
   const inFamily = [...ends, ...strangers].filter(each => each.family === family)
   return inFamily.flatMap(source =>
     inFamily.flatMap(destination =>
-      sends(source).flatMap(sender => SAMPLES.map(sample => ({ source, destination, ...sample, ...sender }))),
+      nodesOf(source).flatMap(sender =>
+        nodesOf(destination).flatMap(receiver =>
+          SAMPLES.map(sample => ({
+            source,
+            destination,
+            ...sample,
+            ...(sender === undefined ? {} : { sender }),
+            ...(receiver === undefined ? {} : { receiver }),
+          })),
+        ),
+      ),
     ),
   )
 })
-
-/** Addresses of nodes are two nodes' at once here, which is as good as two addresses. */
-function sends(source: Packet['source']): readonly Pick<Packet, 'sender'>[] {
-  const isNode = NODE_ADDRESSES.map(ip).some(each => sameIp(each, source))
-  return isNode ? NODES.map(sender => ({ sender })) : [{}]
-}

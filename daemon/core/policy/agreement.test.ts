@@ -1,14 +1,14 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { applyDifference, canonical, type Hook, interpret } from '../../../test/support/interpret.ts'
-import { NODE_ADDRESSES, objects, PACKETS } from '../../../test/support/policy.ts'
-import { ip } from '../../../test/support/result.ts'
-import { formatIp, sameIp } from '../../../ipam/core/ip.ts'
+import { applyDifference, canonical } from '../../../test/support/interpret.ts'
+import { objects, PACKETS } from '../../../test/support/policy.ts'
+import { formatIp } from '../../../ipam/core/ip.ts'
 import { affected } from './affected.ts'
 import { compile, Compiler } from './compile.ts'
 import { difference } from './difference.ts'
 import { evaluate, type Packet } from './evaluate.ts'
 import { explain } from './explain.ts'
+import { judge } from './judge.ts'
 import { type Objects, type Site } from './objects.ts'
 import type { RuleSet } from './rule-set.ts'
 import { updateScript } from './script.ts'
@@ -19,15 +19,11 @@ const site = fc.record({
   log: fc.boolean(),
 })
 
-const nodes = NODE_ADDRESSES.map(ip)
-const hookOf = ({ destination }: Packet): Hook =>
-  nodes.some(node => sameIp(node, destination)) ? 'policy-input' : 'policy-forward'
-
-const show = ({ source, destination, protocol, port, sender }: Packet): string =>
-  `${formatIp(source)} > ${formatIp(destination)} ${protocol} ${port} by ${sender ?? 'others'}`
+const show = ({ source, destination, protocol, port, sender, receiver }: Packet): string =>
+  `${formatIp(source)} of ${sender} > ${formatIp(destination)} of ${receiver} ${protocol} ${port}`
 
 /** What evaluate() says of the ends that are on this node. */
-const judge = (all: Objects, where: Site, packet: Packet): 'accept' | 'drop' =>
+const expected = (all: Objects, where: Site, packet: Packet): 'accept' | 'drop' =>
   evaluate(all, where, packet).decisions.every(({ node, isAllowed }) => node !== where.node || isAllowed)
     ? 'accept'
     : 'drop'
@@ -36,9 +32,7 @@ t.test('the compiled rules and the API objects agree on every packet', async t =
   fc.assert(
     fc.property(objects, site, (all, where) => {
       const rules = compile(all, where)
-      const wrong = PACKETS.filter(
-        packet => interpret(rules, 'n1', hookOf(packet), packet) !== judge(all, where, packet),
-      )
+      const wrong = PACKETS.filter(packet => judge(rules, 'n1', packet) !== expected(all, where, packet))
       if (wrong.length > 0) throw new Error(wrong.map(show).join('\n'))
     }),
     { numRuns: 100 },
@@ -179,9 +173,7 @@ t.test('affected() knows everybody whose connections a change may forbid', async
       const [present, wanted] = [...way(from, to, where, [false])] as [RuleSet, RuleSet]
       const { ingress, egress } = affected(present, wanted)
       const missed = PACKETS.filter(packet => {
-        const forbidden = [present, wanted]
-          .map(rules => interpret(rules, 'n1', hookOf(packet), packet))
-          .join()
+        const forbidden = [present, wanted].map(rules => judge(rules, 'n1', packet)).join()
         return (
           forbidden === 'accept,drop' &&
           !ingress.has(formatIp(packet.destination)) &&

@@ -8,15 +8,28 @@ import { type AddressSide, type Chain, type Match, type NftSet, PREFIX, type Rul
  *
  *   policy-forward (postrouting: after DNAT, before SNAT; packets of pods, of the node and by IPVS all come here)
  *     of a connection that was let through, neighbour discovery, from the node to its own pods, a pod to itself -> accept
+ *     of no known connection, and none that begins one -> jump policy-midstream
  *     jump policy-egress: where does saddr lead in policy-egress4 or 6 -> the pod's chain
  *     jump policy-ingress: where does daddr lead in policy-ingress4 or 6 -> the pod's chain
- *   policy-input (input: what pods send to the node itself)
- *     the same, without ingress
+ *   policy-midstream
+ *     of or for an isolated pod -> count for the pod, drop
  *   policy-drop-ingress, policy-drop-egress: where chains of pods end
- *     [log,] count for the pod, drop
+ *     count for the pod, drop
+ *   policy-denied-ingress, policy-denied-egress: where all end that is dropped
+ *     [log,] drop
  *
  * So the first packet of a connection costs the same with one pod and with thousands, and all others one look at their
  * connection.
+ *
+ * What pods send to the node itself meets none of this: no policy comes between a pod and the node that it runs on,
+ * whatever address either uses (https://kubernetes.io/docs/concepts/services-networking/network-policies/, at IP blocks).
+ *
+ * policy-midstream keeps cut connections cut. When an entry of conntrack is deleted, the next packet of its connection
+ * makes another, as if it began one (nf_conntrack_tcp_loose); and when the server sends it, a connection to the client's
+ * port begins, which policies may well allow, and with it the client's packets as replies. So of an isolated pod, whichever
+ * direction it is isolated in and whichever way the packet goes, nothing passes that is neither of a known connection nor
+ * begins one. What conntrack calls invalid is among that: what does not fit its connection, and what NAT so leaves as it is.
+ * UDP has no beginnings: there a packet from the other end is as good as a first one, for the API as for us.
  */
 
 /** Which end of a packet the pod is at, and which its peer. */
@@ -28,12 +41,14 @@ export const SIDES: Readonly<Record<Direction, { readonly pod: AddressSide; read
 /** Address of a pod -> its chain. */
 export const verdictMap = (direction: Direction, { version }: Family): string =>
   `${PREFIX}${direction}${version}`
-/** Pods whose dropped packets are counted. */
+/** Pods that are isolated in a direction, each with a counter of its packets that were dropped for that. */
 export const countersSet = (direction: Direction, { version }: Family): string =>
   `${PREFIX}dropped-${direction}${version}`
 /** Each pod with itself. */
 export const selfSet = ({ version }: Family): string => `${PREFIX}self${version}`
 export const dropChain = (direction: Direction): string => `${PREFIX}drop-${direction}`
+const deniedChain = (direction: Direction): string => `${PREFIX}denied-${direction}`
+const MIDSTREAM_CHAIN = `${PREFIX}midstream`
 const dispatchChain = (direction: Direction): string => `${PREFIX}${direction}`
 
 /** The sets and maps that are always there, without what is in them. */
@@ -51,13 +66,23 @@ export const BASE_SETS: ReadonlyMap<string, NftSet> = new Map(
   }),
 )
 
-/** The chains that are always there. `log` has dropped packets told to the kernel's log. */
+/** The chains that are always there. `log` has the kernel tell of dropped packets. */
 export const baseChains = (log: boolean): Map<string, Chain> =>
   new Map<string, Chain>([
     ...DIRECTIONS.map((direction): [string, Chain] => [
-      dropChain(direction),
-      { rules: drops(direction, log) },
+      deniedChain(direction),
+      { rules: ends(direction, log) },
     ]),
+    ...DIRECTIONS.map((direction): [string, Chain] => [dropChain(direction), { rules: drops(direction) }]),
+    [
+      MIDSTREAM_CHAIN,
+      {
+        rules: DIRECTIONS.flatMap(direction => [
+          ...counted('saddr', direction),
+          ...counted('daddr', direction),
+        ]),
+      },
+    ],
     ...DIRECTIONS.map((direction): [string, Chain] => [
       dispatchChain(direction),
       { rules: FAMILIES.map(family => dispatch(direction, family)) },
@@ -67,33 +92,29 @@ export const baseChains = (log: boolean): Map<string, Chain> =>
       {
         hook: 'type filter hook postrouting priority srcnat - 5; policy accept;',
         rules: [
-          ...ALWAYS,
+          accept({ kind: 'established' }),
+          accept({ kind: 'discovery' }),
           accept({ kind: 'own-node' }),
           ...FAMILIES.map(self),
-          jump('egress'),
-          jump('ingress'),
+          midstream('tcp'),
+          midstream('sctp'),
+          jump(dispatchChain('egress')),
+          jump(dispatchChain('ingress')),
         ],
-      },
-    ],
-    [
-      `${PREFIX}input`,
-      {
-        // After IPVS, which takes what is for a Service at 98 and 99 (ip_vs_core.c) and sends it past policy-forward.
-        hook: 'type filter hook input priority 105; policy accept;',
-        rules: [...ALWAYS, jump('egress')],
       },
     ],
   ])
 
 const accept = (match: Match): Rule => ({ matches: [match], verdict: { kind: 'accept' } })
-const ALWAYS = [accept({ kind: 'established' }), accept({ kind: 'discovery' })]
 
 const self = (family: Family): Rule =>
   accept({ kind: 'set', family, parts: ['saddr', 'daddr'], set: selfSet(family) })
 
-const jump = (direction: Direction): Rule => ({
-  matches: [],
-  verdict: { kind: 'jump', chain: dispatchChain(direction) },
+const midstream = (protocol: 'tcp' | 'sctp'): Rule => jump(MIDSTREAM_CHAIN, { kind: 'midstream', protocol })
+
+const jump = (chain: string, ...matches: readonly Match[]): Rule => ({
+  matches,
+  verdict: { kind: 'jump', chain },
 })
 
 const dispatch = (direction: Direction, family: Family): Rule => ({
@@ -101,13 +122,20 @@ const dispatch = (direction: Direction, family: Family): Rule => ({
   verdict: { kind: 'vmap', family, side: SIDES[direction].pod, map: verdictMap(direction, family) },
 })
 
-const drops = (direction: Direction, log: boolean): Rule[] => [
-  ...(log
-    ? [{ matches: [], verdict: { kind: 'log' as const, prefix: `podwire ${direction} denied: ` } }]
-    : []),
-  ...FAMILIES.map((family): Rule => {
-    const counted = { family, parts: [SIDES[direction].pod], set: countersSet(direction, family) }
-    return { matches: [{ kind: 'set', ...counted }], verdict: { kind: 'drop' } }
-  }),
+/** Where chains of pods end. A pod that was closed while there was no daemon has no counter. */
+const drops = (direction: Direction): Rule[] => [
+  ...counted(SIDES[direction].pod, direction),
+  { matches: [], verdict: { kind: 'goto', chain: deniedChain(direction) } },
+]
+
+/** Ends packets with a pod at that side that is isolated in that direction, and counts them for it. */
+const counted = (side: AddressSide, direction: Direction): Rule[] =>
+  FAMILIES.map(family => ({
+    matches: [{ kind: 'set', family, parts: [side], set: countersSet(direction, family) }],
+    verdict: { kind: 'goto', chain: deniedChain(direction) },
+  }))
+
+const ends = (direction: Direction, log: boolean): Rule[] => [
+  ...(log ? [{ matches: [], verdict: { kind: 'log' as const, prefix: direction } }] : []),
   { matches: [], verdict: { kind: 'drop' } },
 ]

@@ -1,5 +1,6 @@
 import type { Cidr } from '../../../ipam/core/ip.ts'
 import { baseChains } from './base.ts'
+import { areEqual } from './equal.ts'
 import type { NetworkPolicy } from './network-policy.ts'
 import {
   type Attached,
@@ -14,6 +15,7 @@ import { type Members, PeerSets } from './peer-sets.ts'
 import { type Definition, findsIn } from './peers.ts'
 import { PodIndex } from './pod-index.ts'
 import { PodRules } from './pod-rules.ts'
+import { PolicyIndex, type PolicyName } from './policy-index.ts'
 import type { Chain, RuleSet } from './rule-set.ts'
 
 /** Where the rules are to be, and whether dropped packets are logged (`--policy-log`). */
@@ -34,13 +36,13 @@ export function compile(objects: Objects, wish: Wish): RuleSet {
 
 /**
  * Takes in changes of objects, and compiles what they change. Sets that nothing has changed are the very same
- * values in the next rule set, so that finding the difference costs what has changed.
+ * values in the next rule set, so that finding the difference costs what has changed. What takes in an object answers
+ * whether it is other than it was: most of what an API server tells is nothing that matters here.
  */
 export class Compiler {
   readonly #pods = new PodIndex()
   readonly #namespaces = new Map<string, Namespace>()
-  /** By namespace, sorted, so that a chain does not depend on when its policies were heard of. */
-  readonly #policies = new Map<string, readonly NetworkPolicy[]>()
+  readonly #policies = new PolicyIndex()
   #podCidrs: readonly Cidr[] = []
   readonly #rules: PodRules
   readonly #peers = new PeerSets()
@@ -54,12 +56,24 @@ export class Compiler {
     this.#base = baseChains(wish.log)
   }
 
-  setPod(pod: Pod): void {
+  setPod(pod: Pod): boolean {
+    if (areEqual(this.#pods.pod(podKey(pod)), pod)) return false
     this.#pods.set(pod)
+    return true
   }
 
-  deletePod(pod: Pick<Pod, 'namespace' | 'name'>): void {
-    this.#pods.delete(podKey(pod))
+  deletePod(pod: Pick<Pod, 'namespace' | 'name'>): boolean {
+    const key = podKey(pod)
+    if (this.#pods.pod(key) === undefined) return false
+    this.#pods.delete(key)
+    return true
+  }
+
+  /** These are all pods: those that are not among them are gone. */
+  replacePods(pods: readonly Pod[]): boolean {
+    const keys = new Set(pods.map(podKey))
+    const gone = this.#pods.all().filter(pod => !keys.has(podKey(pod)))
+    return [...gone.map(pod => this.deletePod(pod)), ...pods.map(pod => this.setPod(pod))].includes(true)
   }
 
   /** A pod of this node has these addresses, from its ADD on until its DEL. */
@@ -71,37 +85,87 @@ export class Compiler {
     this.#pods.detach(id)
   }
 
-  setNamespace(namespace: Namespace): void {
+  /** Whether the API server has told of the pod that was attached under this id, and not only of a namesake. */
+  isKnown(id: string): boolean {
+    return this.#pods.isKnown(id)
+  }
+
+  /** Whose an address is, by its text: of a pod of any node, or of one that only its attachment tells of. */
+  podAt(address: string): PodKey | undefined {
+    return this.#pods.podAt(address)
+  }
+
+  setNamespace(namespace: Namespace): boolean {
+    if (areEqual(this.#namespaces.get(namespace.name), namespace)) return false
     this.#namespaces.set(namespace.name, namespace)
     this.#lookAtPeers(this.#pods.inNamespace(namespace.name))
+    return true
   }
 
-  deleteNamespace(name: string): void {
-    this.#namespaces.delete(name)
+  deleteNamespace(name: string): boolean {
+    if (!this.#namespaces.delete(name)) return false
     this.#lookAtPeers(this.#pods.inNamespace(name))
+    return true
   }
 
-  setPolicy(policy: NetworkPolicy): void {
-    const policies = [...this.#without(policy), policy].sort((a, b) => (a.name < b.name ? -1 : 1))
-    this.#policies.set(policy.namespace, policies)
-    this.#planFor(policy.namespace)
+  /** These are all namespaces. */
+  replaceNamespaces(namespaces: readonly Namespace[]): boolean {
+    const names = new Set(namespaces.map(({ name }) => name))
+    const gone = [...this.#namespaces.keys()].filter(name => !names.has(name))
+    return [
+      ...gone.map(name => this.deleteNamespace(name)),
+      ...namespaces.map(namespace => this.setNamespace(namespace)),
+    ].includes(true)
   }
 
-  deletePolicy(policy: Pick<NetworkPolicy, 'namespace' | 'name'>): void {
-    this.#policies.set(policy.namespace, this.#without(policy))
+  setPolicy(policy: NetworkPolicy): boolean {
+    if (areEqual(this.#policies.get(policy), policy)) return false
+    this.#policies.set(policy)
     this.#planFor(policy.namespace)
+    return true
+  }
+
+  deletePolicy(policy: PolicyName): boolean {
+    if (this.#policies.get(policy) === undefined) return false
+    this.#policies.delete(policy)
+    this.#planFor(policy.namespace)
+    return true
+  }
+
+  /** These are all policies. */
+  replacePolicies(policies: readonly NetworkPolicy[]): boolean {
+    const names = new Set(policies.map(podKey))
+    const gone = this.#policies.all().filter(policy => !names.has(podKey(policy)))
+    return [
+      ...gone.map(policy => this.deletePolicy(policy)),
+      ...policies.map(policy => this.setPolicy(policy)),
+    ].includes(true)
   }
 
   /** The podCIDRs of all nodes. */
-  setPodCidrs(cidrs: readonly Cidr[]): void {
+  setPodCidrs(cidrs: readonly Cidr[]): boolean {
+    if (areEqual(this.#podCidrs, cidrs)) return false
     this.#podCidrs = cidrs
     this.#lookAtPeers(this.#pods.keys())
+    return true
+  }
+
+  /** The namespaces that have a policy. */
+  get namespaces(): ReadonlySet<string> {
+    return this.#policies.namespaces
+  }
+
+  /** How many policies there are, and how many pods of this node were isolated, in whichever direction, when last compiled. */
+  counts(): { readonly policies: number; readonly isolatedPods: number } {
+    return { policies: this.#policies.size, isolatedPods: this.#rules.isolatedPods }
   }
 
   /** The rule set for everything that was taken in so far. */
   compile(): RuleSet {
     const changed = this.#pods.takeChanged()
-    this.#rules.update(changed.union(this.#toPlan), this.#pods, namespace => this.#policiesOf(namespace))
+    this.#rules.update(changed.union(this.#toPlan), this.#pods, namespace =>
+      this.#policies.inNamespace(namespace),
+    )
     const chains = new Map(this.#base)
     const definitions = new Map<string, Definition>()
     for (const { name, chain, needs } of this.#rules.plans()) {
@@ -130,14 +194,6 @@ export class Compiler {
       changed: membersOf(changed),
       all: () => (all ??= membersOf(this.#pods.keys())),
     })
-  }
-
-  #policiesOf(namespace: string): readonly NetworkPolicy[] {
-    return this.#policies.get(namespace) ?? []
-  }
-
-  #without({ namespace, name }: Pick<NetworkPolicy, 'namespace' | 'name'>): NetworkPolicy[] {
-    return this.#policiesOf(namespace).filter(policy => policy.name !== name)
   }
 
   #lookAtPeers(keys: Iterable<PodKey>): void {

@@ -1,9 +1,9 @@
 import { isSame } from './contents.ts'
 import type { Chain, Element, Elements, NftSet, RuleSet } from './rule-set.ts'
 
-/** How one set changes: elements that go, by their texts, and those that come. One that leads elsewhere does both. */
+/** How one set changes: elements that go, and those that come. One that leads elsewhere does both. */
 export interface SetChange {
-  readonly removed: readonly string[]
+  readonly removed: Elements
   readonly added: Elements
 }
 
@@ -37,11 +37,11 @@ const missing = <T>(one: ReadonlyMap<string, T>, other: ReadonlyMap<string, T>):
   new Map([...one].filter(([name]) => !other.has(name)))
 
 function changeOf(before: Elements, after: Elements): SetChange {
-  const removed: string[] = []
+  const removed = new Map<string, Element>()
   const added = new Map<string, Element>()
   for (const [key, element] of before) {
     const there = after.get(key)
-    if (there === undefined || !isSame(element, there)) removed.push(key)
+    if (there === undefined || !isSame(element, there)) removed.set(key, element)
   }
   for (const [key, element] of after) {
     const there = before.get(key)

@@ -75,13 +75,19 @@ t.test('several policies are a union, and the rule that allows is named', async 
   ])
 })
 
-t.test('a pod reaches itself, the node its own pods, and neighbours are found', async t => {
+t.test('a pod reaches itself, it and its own node each other, and neighbours are found', async t => {
   t.match(said({ policies: [DENY] }, 'web > web:1/tcp').join(), /^allowed.*a pod reaches itself/)
   const sender = { source: ip('172.30.0.1') }
   t.match(
     said({ policies: [DENY] }, 'web > db:1/tcp', { ...sender, sender: 'n1' }).join(),
-    /^allowed,ingress to shop\/db is allowed: the node reaches its own pods$/,
+    /^allowed,ingress to shop\/db is allowed: a pod and its own node always reach each other$/,
   )
+  const receiver = { destination: ip('172.30.0.1') }
+  t.match(
+    said({ policies: [DENY] }, 'web > db:1/tcp', { ...receiver, receiver: 'n1' }).join(),
+    /^allowed,egress from shop\/web is allowed: a pod and its own node always reach each other$/,
+  )
+  t.equal(said({ policies: [DENY] }, 'web > db:1/tcp', { ...receiver, receiver: 'n2' })[0], 'denied')
   t.equal(said({ policies: [DENY] }, 'web > db:1/tcp', { ...sender, sender: 'n2' })[0], 'denied')
   t.match(said({ policies: [DENY] }, 'web > db:0/discovery').join(), /^allowed.*neighbour discovery passes/)
 })

@@ -19,6 +19,8 @@ export interface Packet {
   readonly port: number
   /** The node whose own process sends it; undefined for pods and for the world outside. */
   readonly sender?: string
+  /** The node whose own process is to receive it; undefined for pods and for the world outside. */
+  readonly receiver?: string
 }
 
 /** Why a packet may pass one end, or may not. */
@@ -26,6 +28,7 @@ export type Reason =
   /** No policy is about this pod and direction. */
   | { readonly kind: 'not-isolated' }
   | { readonly kind: 'self' }
+  /** Between a pod and the node that it runs on (kubernetes.io, Network Policies). */
   | { readonly kind: 'own-node' }
   | { readonly kind: 'discovery' }
   | { readonly kind: 'allowed'; readonly policy: NetworkPolicy; readonly rule: PolicyRule }
@@ -51,7 +54,7 @@ export interface Judgement {
 /** Decides about a packet. Replies are no question: they pass when what they answer has passed. */
 export function evaluate(objects: Objects, site: Site, packet: Packet): Judgement {
   const source = packet.sender === undefined ? holderOf(objects, site, packet.source) : undefined
-  const destination = holderOf(objects, site, packet.destination)
+  const destination = packet.receiver === undefined ? holderOf(objects, site, packet.destination) : undefined
   const context = { objects, site, packet, source, destination }
   const decisions = [
     ...(source === undefined ? [] : [decide(context, 'egress', source)]),
@@ -105,7 +108,7 @@ function decide(context: Context, direction: Direction, holder: Holder): Decisio
 function reasonFor(context: Context, direction: Direction, holder: Holder): Reason {
   const { objects, packet } = context
   if (packet.protocol === 'discovery') return { kind: 'discovery' }
-  if (packet.sender === holder.node) return { kind: 'own-node' }
+  if ([packet.sender, packet.receiver].includes(holder.node)) return { kind: 'own-node' }
   if (sameIp(packet.source, packet.destination)) return { kind: 'self' }
   if (holder.kind === 'unknown') return { kind: 'unknown-pod' }
   const { pod } = holder

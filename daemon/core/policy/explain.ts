@@ -22,7 +22,7 @@ function explainReason(reason: Reason, direction: Direction): string {
     case 'self':
       return 'a pod reaches itself'
     case 'own-node':
-      return 'the node reaches its own pods'
+      return 'a pod and its own node always reach each other'
     case 'discovery':
       return 'neighbour discovery passes'
     case 'allowed':

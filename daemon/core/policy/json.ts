@@ -1,5 +1,6 @@
 import { isObject, type Json } from '../../../cni/spec/read.ts'
 import { type Protocol, PROTOCOLS } from '../../../cni/core/netlink/field.ts'
+import { isObjectName } from '../../../cni/core/pod.ts'
 
 /** What an object of the API has under a key; null counts as absent, as it does for the API server. */
 export const at = (value: unknown, key: string): unknown =>
@@ -23,13 +24,10 @@ export const strings = (value: unknown): ReadonlyMap<string, string> =>
 /** A value as a message shows it. */
 export const show = (value: unknown): string => (JSON.stringify(value) ?? 'undefined').slice(0, 80)
 
-/** A DNS subdomain (RFC 1123), which every name here is: nothing that could mean something to nft. */
-const NAME = /^(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/
-
 /** `metadata.name`, or another name there. Throws when it is none: then nobody could say what the object is. */
 export function readName(json: unknown, kind: string, key = 'name'): string {
   const name = text(at(at(json, 'metadata'), key))
-  if (!NAME.test(name)) throw new Error(`Cannot read a ${kind} object: it has no proper metadata.${key}`)
+  if (!isObjectName(name)) throw new Error(`Cannot read a ${kind} object: it has no proper metadata.${key}`)
   return name
 }
 

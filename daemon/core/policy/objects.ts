@@ -1,8 +1,11 @@
-import type { Brand } from '../../../cni/spec/brand.ts'
 import type { Protocol } from '../../../cni/core/netlink/field.ts'
+import type { Attached } from '../../../cni/core/pod.ts'
+import type { Brand } from '../../../cni/spec/brand.ts'
 import { type Cidr, type Ip, parseIp, sameIp } from '../../../ipam/core/ip.ts'
 import { at, isPort, list, parseProtocol, readName, show, strings, text } from './json.ts'
 import type { NetworkPolicy } from './network-policy.ts'
+
+export type { Attached } from '../../../cni/core/pod.ts'
 
 export type Labels = ReadonlyMap<string, string>
 
@@ -105,17 +108,6 @@ export function parseNamespace(json: unknown): Namespace {
   const name = readName(json, 'Namespace')
   const labels = strings(at(at(json, 'metadata'), 'labels'))
   return { name, labels: new Map([[NAME_LABEL, name], ...labels]) }
-}
-
-/** A pod that this node's plugin has wired, as its ADD told: known before the API server hears of the address. */
-export interface Attached {
-  /** Of this attachment, which the DEL will name too. */
-  readonly id: string
-  readonly namespace: string
-  readonly name: string
-  /** As the runtime knows it; empty when it does not tell. */
-  readonly uid: string
-  readonly addresses: readonly Ip[]
 }
 
 /** Whether an attachment is this pod's, and not one of the same name before or after it. */

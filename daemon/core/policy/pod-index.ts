@@ -34,6 +34,11 @@ export class PodIndex {
     return this.#pods.get(key)
   }
 
+  /** All pods that are known. */
+  all(): Pod[] {
+    return [...this.#pods.values()]
+  }
+
   /** All pods, also those that only attachments tell of. */
   keys(): Iterable<PodKey> {
     return this.#claims.keys()
@@ -79,11 +84,22 @@ export class PodIndex {
     return this.#own(key).length > 0
   }
 
+  /** Whether the pod of an attachment is known. */
+  isKnown(id: string): boolean {
+    const key = this.#attachments.get(id)
+    return key !== undefined && this.#own(key).some(({ attached }) => attached.id === id)
+  }
+
   held(key: PodKey): Held {
     const claims = (this.#claims.get(key) ?? []).filter(claim => this.#holder(claim.address) === claim)
     const addresses = (isKnown: boolean): Address[] =>
       claims.filter(claim => claim.isKnown === isKnown).map(({ address }) => address)
     return { known: addresses(true), unknown: addresses(false) }
+  }
+
+  /** Whose an address is, by its text. */
+  podAt(text: string): PodKey | undefined {
+    return this.#claimants.has(text) ? this.#holder({ text }).by : undefined
   }
 
   /** The pods whose objects or addresses have changed since the last time somebody asked. */
@@ -149,7 +165,7 @@ export class PodIndex {
     ]
   }
 
-  #holder({ text }: Address): Claim {
+  #holder({ text }: Pick<Address, 'text'>): Claim {
     return [...this.#claimants.get(text)!].reduce((best, claim) => (claim.rank > best.rank ? claim : best))
   }
 }

@@ -52,6 +52,11 @@ export class PodRules {
     return this.#sets
   }
 
+  /** How many pods lead anywhere. */
+  get isolatedPods(): number {
+    return this.#ways.size
+  }
+
   /** The chains of all pods. */
   *plans(): Iterable<Plan> {
     for (const ways of this.#ways.values()) for (const { plan } of ways) if (plan !== undefined) yield plan

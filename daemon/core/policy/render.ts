@@ -2,6 +2,7 @@ import {
   type Chain,
   type Element,
   type Elements,
+  LOG_GROUP,
   type Match,
   type NftSet,
   type Rule,
@@ -56,6 +57,15 @@ const formatComment = (comment: string | undefined): string =>
 const DISCOVERY =
   'ip6 hoplimit 255 icmpv6 type { nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert, nd-redirect }'
 
+/**
+ * A connection begins with a SYN alone of these flags (RFC 9293, 3.5), an association with the chunk INIT alone, whose
+ * type, 1, is the first byte after the header's twelve (RFC 9260, 3.3.2).
+ */
+const MIDSTREAM = {
+  tcp: 'meta l4proto tcp tcp flags & (fin | syn | rst | ack) != syn',
+  sctp: 'meta l4proto sctp @th,96,8 != 1',
+}
+
 function formatMatch(match: Match): string {
   switch (match.kind) {
     case 'established':
@@ -66,6 +76,8 @@ function formatMatch(match: Match): string {
       // The address alone would do for IPv4; with IPv6 the kernel lets others send from it. Only what is made here came in
       // by no interface.
       return 'iif 0 fib saddr type local'
+    case 'midstream':
+      return MIDSTREAM[match.protocol]
     case 'set': {
       const { word } = match.family
       const parts = match.parts.map(part =>
@@ -96,6 +108,6 @@ function formatVerdict(verdict: Verdict): string {
     case 'vmap':
       return `${verdict.family.word} ${verdict.side} vmap @${verdict.map}`
     case 'log':
-      return `limit rate 10/second burst 20 packets log prefix "${verdict.prefix}"`
+      return `limit rate 10/second burst 20 packets log prefix "${verdict.prefix}" group ${LOG_GROUP}`
   }
 }

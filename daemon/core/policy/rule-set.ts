@@ -14,6 +14,11 @@ import type { Family, Ip } from '../../../ipam/core/ip.ts'
 
 export const TABLE = 'inet podwire'
 export const PREFIX = 'policy-'
+/**
+ * The group of NFLOG that is told of dropped packets: the number that our routes have as their protocol. Each group has one
+ * listener, and others take the first ones: 0 is everybody's default.
+ */
+export const LOG_GROUP = 117
 
 /** An element of a set; in a map it leads to a chain, and tells the pod in a comment. */
 export interface Element {
@@ -51,6 +56,8 @@ export type Match =
   | { readonly kind: 'discovery' }
   /** The node itself sends it. */
   | { readonly kind: 'own-node' }
+  /** It is of this protocol and not one that begins a connection. */
+  | { readonly kind: 'midstream'; readonly protocol: 'tcp' | 'sctp' }
   /** These parts of it, together, are in a set. */
   | { readonly kind: 'set'; readonly family: Family; readonly parts: readonly Part[]; readonly set: string }
   /** Its protocol and destination port; the ranges are sorted and do not touch. */
@@ -63,7 +70,7 @@ export type Verdict =
   | { readonly kind: 'jump' | 'goto'; readonly chain: string }
   /** Goes where the map's element leads; without one, on to the next rule. */
   | { readonly kind: 'vmap'; readonly family: Family; readonly side: AddressSide; readonly map: string }
-  /** Tells the kernel's log, not too often, and goes on to the next rule. */
+  /** Tells whoever listens to {@link LOG_GROUP}, not too often, and goes on to the next rule. */
   | { readonly kind: 'log'; readonly prefix: string }
 
 export interface Rule {

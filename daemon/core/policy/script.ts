@@ -53,9 +53,9 @@ function changeSet(name: string, { kind, elements }: NftSet, { changes }: Differ
   const { removed, added } = changes.get(name)!
   // nft (1.0.6) takes a range that the same script deletes for still there, and refuses one that overlaps, unless all of
   // the set goes.
-  if (kind === 'ranges' && removed.length > 0)
+  if (kind === 'ranges' && removed.size > 0)
     return [`flush set ${TABLE} ${name}`, ...addElements(name, elements)]
-  return [...deleteElements(name, removed), ...addElements(name, added)]
+  return [...deleteElements(name, removed.keys()), ...addElements(name, added)]
 }
 
 const lines = (commands: readonly string[]): string => commands.map(command => `${command}\n`).join('')
