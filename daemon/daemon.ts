@@ -1,23 +1,29 @@
+import { messageOf } from '../cni/spec/error.ts'
 import { FAMILIES, formatIp } from '../ipam/core/ip.ts'
 import { Contact } from './contact.ts'
+import type { Called } from './core/called.ts'
 import { retryMs } from './core/backoff.ts'
-import { Cluster, type Touched } from './core/cluster.ts'
+import { Cluster } from './core/cluster.ts'
 import type { Report } from './core/health.ts'
 import type { Log } from './core/log.ts'
-import { type ClusterNode, type NodeName, parseNode } from './core/node.ts'
+import type { NodeName } from './core/node.ts'
 import type { Options } from './core/options.ts'
+import type { DroppedPacket } from './core/policy/dropped-packet.ts'
+import { listenToDrops } from './edge/drop-log.ts'
 import { type Page, plain, serve, type ServerOptions } from './edge/http.ts'
 import { openApi } from './edge/kubernetes.ts'
 import { Metrics, type Sources } from './edge/metrics.ts'
+import { enforcePolicies } from './edge/policy-state.ts'
 import { isReady } from './edge/state.ts'
+import { pluginWorld } from './edge/world.ts'
 import { Health } from './health.ts'
 import { Memory } from './memory.ts'
-import type { OwnNode } from './own-node.ts'
 import { makeParts, type Parts } from './parts.ts'
+import { Policy } from './policy.ts'
 import { Loop, type Watcher } from './reconcile.ts'
 import { Service } from './service.ts'
 import type { RouteCount, Routes } from './routes.ts'
-import { type Sink, watch } from './watch.ts'
+import { hearNodes, watchAll } from './watches.ts'
 
 /** What a daemon is started with. */
 export interface DaemonOptions {
@@ -39,7 +45,26 @@ export async function runDaemon(started: DaemonOptions, signal: AbortSignal): Pr
   const cluster = new Cluster()
   const health = new Health(log, now, resyncMs)
   const { sysctlDir } = options
-  const service = new Service({ sysctlDir, isReady, called: call => metrics.called(call), log })
+  enforcePolicies()
+  const policy = new Policy({
+    nodeName,
+    options: options.policy,
+    cluster,
+    world: pluginWorld(log),
+    log,
+    watcher: {
+      timed: (step, milliseconds) => metrics.policyTimed(step, milliseconds),
+      cut: connections => metrics.cut(connections),
+      unknown: () => metrics.unknownPod(),
+      failed: problem => {
+        watcher.failed(policy.name, problem)
+        loop.everything()
+      },
+      listed: () => loop.everything(),
+    },
+  })
+  const called = (call: Called): void => metrics.called(call)
+  const service = new Service({ sysctlDir, isReady, called, policies: policy, log })
   await service.warmUp()
   signal.addEventListener('abort', () => void service.close())
   const parts = makeParts({
@@ -47,21 +72,38 @@ export async function runDaemon(started: DaemonOptions, signal: AbortSignal): Pr
     cluster,
     now,
     service,
+    policy,
     swept: ({ freed }) => metrics.swept(freed),
   })
   const contact = new Contact(health, now)
-  const metrics = new Metrics(started.version, sourcesOf(cluster, parts, contact), log)
-  const loop = new Loop({ parts: parts.all, watcher: watcherOf(health, metrics), resyncMs, retryMs, now })
-  using _ = serve({
+  const metrics = new Metrics(started.version, sourcesOf(cluster, parts, contact, policy), log)
+  const watcher = watcherOf(health, metrics)
+  const loop = new Loop({ parts: parts.all, watcher, resyncMs, retryMs, now })
+  using _drops = options.policy.log ? logDrops(policy, log) : undefined
+  using _server = serve({
     address: formatIp(options.listenAddress),
     port: options.listenPort,
-    pages: pagesOf(health, metrics, parts.routes),
+    pages: pagesOf(health, metrics, parts.routes, policy),
     log,
   })
-  const sink = sinkOf({ cluster, nodeName, loop, own: parts.own, contact, metrics })
-  const nodes = { api: openApi(options.kubeconfig), path: '/api/v1/nodes', parse: parseNode, sink, log, now }
-  await Promise.all([watch(nodes, signal), loop.run(signal)])
+  const hearing = { nodes: hearNodes({ cluster, nodeName, loop, own: parts.own }), policy: policy.heard }
+  const api = openApi(options.kubeconfig)
+  await Promise.all([watchAll({ api, hearing, contact, metrics, log, now }, signal), loop.run(signal)])
   await service.close()
+}
+
+/** Tells the log of packets that policies drop; without that, the daemon does all else. */
+function logDrops(policy: Policy, log: Log): Disposable | undefined {
+  const tell = (packet: DroppedPacket): void => {
+    const { fields, message } = policy.lineOf(packet)
+    log.info(fields, message)
+  }
+  try {
+    return listenToDrops(tell, log)
+  } catch (error) {
+    log.warn({}, messageOf(error))
+    return undefined
+  }
 }
 
 /** A clock that only goes forward, in milliseconds. */
@@ -81,18 +123,30 @@ const watcherOf = (health: Health, metrics: Metrics, memory = new Memory()): Wat
   },
 })
 
-const sourcesOf = (cluster: Cluster, { routes, sweeper }: Parts, contact: Contact): Sources => ({
+const sourcesOf = (
+  cluster: Cluster,
+  { routes, sweeper }: Parts,
+  contact: Contact,
+  policy: Policy,
+): Sources => ({
   addresses: () => sweeper.usage(),
   attachments: () => sweeper.attachments,
   routes: version => routes.count(version),
   nodes: () => cluster.size,
   unroutableNodes: () => routes.unreachable().size,
   apiSilence: () => contact.silence,
+  policy: () => policy.counts(),
+  dropped: () => policy.dropped(),
 })
 
-const pagesOf = (health: Health, metrics: Metrics, routes: Routes): ServerOptions['pages'] => ({
+const pagesOf = (
+  health: Health,
+  metrics: Metrics,
+  routes: Routes,
+  policy: Policy,
+): ServerOptions['pages'] => ({
   '/healthz': () => pageOf(health.liveness()),
-  '/readyz': () => pageOf(health.readiness({ routes: describeRoutes(routes) })),
+  '/readyz': () => pageOf(health.readiness({ routes: describeRoutes(routes), policy: policy.describe() })),
   '/metrics': async () => ({ status: 200, contentType: metrics.contentType, text: await metrics.text() }),
 })
 
@@ -107,34 +161,3 @@ function describeRoutes(routes: Routes): string {
 
 /** So many unreachable nodes are named; their number is a metric. */
 const MENTIONED = 10
-
-/** Takes what the API server tells into the cluster, and has the loop put right what it touches. */
-function sinkOf({ cluster, nodeName, loop, own, contact, metrics }: SinkParts): Sink<ClusterNode> {
-  const tell = (name: NodeName, touched: Touched): void => {
-    if (name === nodeName && touched.podCidrs.size + touched.addresses.size > 0) loop.everything()
-    else loop.touched(touched)
-  }
-  return {
-    synced: nodes => {
-      cluster.replace(nodes)
-      own.listed()
-      loop.everything()
-    },
-    changed: node => tell(node.name, cluster.set(node)),
-    deleted: ({ name }) => tell(name, cluster.delete(name)),
-    heard: () => contact.heard(),
-    failed: (error, retryInMs) => {
-      contact.failed(error, retryInMs)
-      metrics.failed('api')
-    },
-  }
-}
-
-interface SinkParts {
-  readonly cluster: Cluster
-  readonly nodeName: NodeName
-  readonly loop: Loop
-  readonly own: OwnNode
-  readonly contact: Contact
-  readonly metrics: Metrics
-}

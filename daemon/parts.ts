@@ -7,11 +7,13 @@ import type { Log } from './core/log.ts'
 import type { NodeName } from './core/node.ts'
 import type { Options } from './core/options.ts'
 import { writeWatched } from './edge/files.ts'
+import { filtersBridged } from './edge/isolation.ts'
 import { markReady, rememberSysctl } from './edge/state.ts'
 import type { Service } from './service.ts'
 import { installPlugin } from './install.ts'
 import { Masquerade } from './masquerade.ts'
 import { OwnNode } from './own-node.ts'
+import type { Policy } from './policy.ts'
 import type { Part } from './reconcile.ts'
 import { Routes } from './routes.ts'
 import type { SweepReport } from './sweep.ts'
@@ -29,6 +31,7 @@ export interface PartsOptions {
   readonly now: () => number
   readonly swept: (report: SweepReport) => void
   readonly service: Service
+  readonly policy: Policy
 }
 
 /** Everything that the daemon keeps as it should be. */
@@ -45,14 +48,18 @@ export interface Parts {
  * kubelet calls the node Ready and pods start.
  */
 export function makeParts(made: PartsOptions): Parts {
-  const { nodeName, options, cluster, log, service } = made
+  const { nodeName, options, cluster, log, service, policy } = made
   const { world } = service
   const own = new OwnNode(cluster, nodeName, log)
   const routes = new Routes(cluster, nodeName, BRIDGE, log)
-  const network = (): PodNetwork => ({ podCidrs: own.node.podCidrs, mtu: observeMtu() })
+  const network = (): PodNetwork => ({
+    podCidrs: own.node.podCidrs,
+    mtu: observeMtu(),
+    portIsolation: !filtersBridged(),
+  })
   const masquerade = new Masquerade({ world, cluster, own, routes, given: options.noMasquerade, log })
   const sweeper = new Sweeper({ ...made, world, network })
-  const before = [install(made), service, own, sysctls(made, own), routes, masquerade]
+  const before = [install(made), service, own, sysctls(made, own), routes, masquerade, policy]
   return { own, routes, sweeper, all: [...before, conflist(made, network, before), sweeper] }
 }
 

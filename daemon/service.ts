@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { COMMANDS } from '../cni/spec/environment.ts'
+import type { Policies } from '../cni/spec/policies.ts'
 import type { World } from '../cni/spec/world.ts'
 import { Calls } from './calls.ts'
 import type { Called } from './core/called.ts'
@@ -27,6 +28,8 @@ export interface ServiceOptions {
   /** Whether everything that pods need of the node is in force. */
   readonly isReady: () => boolean
   readonly called: (call: Called) => void
+  /** Who puts a pod's NetworkPolicies in force; the plugin's own way without. */
+  readonly policies?: Policies
   readonly log: Log
 }
 
@@ -41,10 +44,10 @@ export class Service implements Part, Carrier {
   readonly #log: Log
   #server: SocketServer | undefined
 
-  constructor({ sysctlDir, isReady, called, log }: ServiceOptions) {
+  constructor({ sysctlDir, isReady, called, policies, log }: ServiceOptions) {
     const links = new Together({ work: removeLinks, pause: () => sleep(COLLECT_MS), atOnce: BATCHES })
     this.#log = log
-    this.world = pluginWorld(log, sysctlDir, name => links.add(name))
+    this.world = pluginWorld(log, sysctlDir, name => links.add(name), policies)
     this.#called = called
     this.#calls = new Calls({ world: this.world, isReady })
   }

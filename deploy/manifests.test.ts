@@ -121,9 +121,10 @@ t.test('podwire.yaml names one thing in four objects', async t => {
   t.equal(podOf(daemonSet)['serviceAccountName'], 'podwire')
 })
 
-t.test('the daemon may list and watch nodes, and nothing else', async t => {
+t.test('the daemon may list and watch what it goes by, and nothing else', async t => {
   t.same(only(objects.filter(({ rules }) => rules !== undefined)).rules, [
-    { apiGroups: [''], resources: ['nodes'], verbs: ['list', 'watch'] },
+    { apiGroups: [''], resources: ['nodes', 'namespaces', 'pods'], verbs: ['list', 'watch'] },
+    { apiGroups: ['networking.k8s.io'], resources: ['networkpolicies'], verbs: ['list', 'watch'] },
   ])
 })
 

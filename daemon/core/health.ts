@@ -7,6 +7,7 @@ export const PARTS = [
   'sysctls',
   'routes',
   'masquerade',
+  'policy',
   'conflist',
   'sweep',
 ] as const

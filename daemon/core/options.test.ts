@@ -24,6 +24,7 @@ t.test('parseOptions() takes the defaults of a node', async t => {
     sysctlDir: '/proc/sys',
     resyncSeconds: 60,
     logLevel: 'info',
+    policy: { fail: 'closed', strict: true, log: false },
   })
 })
 
@@ -32,6 +33,7 @@ t.test('parseOptions() takes a value after "=" and as the next argument', async 
     ...'--kubeconfig /etc/a=b --no-masquerade-cidr=10.1.2.3/8 --no-masquerade-cidr fd00::/8'.split(' '),
     ...'--listen-address=fd00::11 --listen-port 80 --cni-bin-dir=/bin --cni-conf-dir=/conf'.split(' '),
     ...'--sysctl-dir=/host/proc/sys --resync-seconds=5 --log-level=debug'.split(' '),
+    ...'--policy-fail=open --policy-strict=false --policy-log'.split(' '),
   )
   t.equal(formatIp(listenAddress), 'fd00::11')
   t.same(noMasquerade.map(formatCidr), ['10.0.0.0/8', 'fd00::/8'])
@@ -43,6 +45,7 @@ t.test('parseOptions() takes a value after "=" and as the next argument', async 
     sysctlDir: '/host/proc/sys',
     resyncSeconds: 5,
     logLevel: 'debug',
+    policy: { fail: 'open', strict: false, log: true },
   })
 })
 
@@ -105,6 +108,9 @@ t.test('parseOptions() says what is allowed', async t => {
     '--cni-conf-dir': [['', 'net.d'], 'an absolute path'],
     '--sysctl-dir': [['', 'proc'], 'an absolute path'],
     '--resync-seconds': [['', '0', '-1', '86401', '1.5'], 'a whole number from 1 to 86400'],
+    '--policy-fail': [['', 'shut'], 'closed or open'],
+    '--policy-strict': [['', 'yes'], 'true or false'],
+    '--policy-log': [['TRUE'], 'true or false'],
     '--log-level': [['', 'INFO', 'trace'], 'one of debug, info, warn, error'],
   } as const
   for (const [flag, [values, allowed]] of Object.entries(wrong))

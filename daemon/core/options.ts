@@ -1,4 +1,5 @@
 import { type Cidr, type Ip, networkOf, parseCidr, parseIp } from '../../ipam/core/ip.ts'
+import { all, gather, type Given, helpOf, one, PATH, type Row, SWITCH } from './arguments.ts'
 import { type NodeName, parseNodeName } from './node.ts'
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const
@@ -18,6 +19,17 @@ export interface Options {
   /** From one look at everything to the next. */
   readonly resyncSeconds: number
   readonly logLevel: LogLevel
+  readonly policy: PolicyOptions
+}
+
+/** How NetworkPolicies are enforced. */
+export interface PolicyOptions {
+  /** What a pod is at its start as long as the API server has not told of it. */
+  readonly fail: 'closed' | 'open'
+  /** Whether connections that a policy no longer allows are cut. */
+  readonly strict: boolean
+  /** Whether a sample of dropped packets is logged. */
+  readonly log: boolean
 }
 
 /** What `podwired` is asked to do. */
@@ -29,40 +41,20 @@ export type Command =
   | { readonly kind: 'help' }
   | { readonly kind: 'version' }
 
-/** One option: how it is written, what it is for, and what it may be. */
-interface Row<T> {
-  readonly flag: string
-  /** What stands for the value in the help text. */
-  readonly value: string
-  readonly help: string
-  /** The text that is read when the option is not given. */
-  readonly otherwise?: string
-  readonly isRepeatable?: boolean
-  /** What a value must be, for people. */
-  readonly allowed: string
-  /** Undefined for what is not allowed. */
-  readonly parse: (text: string) => T | undefined
-}
-
-const PATH = {
-  allowed: 'an absolute path',
-  parse: (text: string) => (/^\/[^\0]*$/.test(text) ? text : undefined),
-}
-
 const numberFrom = (min: number, max: number) => ({
   allowed: `a whole number from ${min} to ${max}`,
   parse: (text: string) =>
     /^[1-9]\d{0,9}$/.test(text) && Number(text) >= min && Number(text) <= max ? Number(text) : undefined,
 })
 
-const NODE_NAME: Row<NodeName> = {
+export const NODE_NAME: Row<NodeName> = {
   flag: '--node-name',
   value: 'NAME',
   help: 'this node, as the API server calls it (default: NODE_NAME of the environment)',
   allowed: 'the name of a Node, such as "worker-1.example.com"',
   parse: parseNodeName,
 }
-const KUBECONFIG: Row<string> = {
+export const KUBECONFIG: Row<string> = {
   flag: '--kubeconfig',
   value: 'FILE',
   help: "how to reach the API server (default: the pod's service account)",
@@ -130,6 +122,26 @@ const LOG_LEVEL: Row<LogLevel> = {
   allowed: `one of ${LOG_LEVELS.join(', ')}`,
   parse: text => LOG_LEVELS.find(level => level === text),
 }
+const POLICY_FAIL: Row<PolicyOptions['fail']> = {
+  flag: '--policy-fail',
+  value: 'HOW',
+  help: 'what a pod is that the API server has not told of yet: closed or open',
+  otherwise: 'closed',
+  allowed: 'closed or open',
+  parse: text => (text === 'closed' || text === 'open' ? text : undefined),
+}
+const POLICY_STRICT: Row<boolean> = {
+  flag: '--policy-strict',
+  help: 'cut connections that a NetworkPolicy no longer allows',
+  otherwise: 'true',
+  ...SWITCH,
+}
+const POLICY_LOG: Row<boolean> = {
+  flag: '--policy-log',
+  help: 'log a sample of the packets that NetworkPolicies drop',
+  otherwise: 'false',
+  ...SWITCH,
+}
 
 const ROWS: readonly Row<unknown>[] = [
   NODE_NAME,
@@ -141,6 +153,9 @@ const ROWS: readonly Row<unknown>[] = [
   CNI_CONF_DIR,
   SYSCTL_DIR,
   RESYNC_SECONDS,
+  POLICY_FAIL,
+  POLICY_STRICT,
+  POLICY_LOG,
   LOG_LEVEL,
 ]
 
@@ -156,11 +171,6 @@ what leaves the cluster, and writes the network config when all of that is in fo
 
 ${ROWS.map(helpOf).join('')}`
 
-function helpOf({ flag, value, help, otherwise }: Row<unknown>): string {
-  const initial = otherwise === undefined ? '' : ` (default: ${otherwise})`
-  return `  ${`${flag}=${value}`.padEnd(28)} ${help}${initial}\n`
-}
-
 /**
  * Reads the command line, and NODE_NAME of the environment. A value follows its option after "=" or as the next
  * argument. Throws a sentence that names the option and says what is allowed.
@@ -175,31 +185,17 @@ export function parseOptions(
   const isPluginOnly = !isUninstall && argv.includes('--plugin-only')
   const wait = isUninstall && argv.includes('--wait')
   const words = isUninstall ? ['uninstall', '--wait'] : ['--plugin-only']
-  const given = gather(argv.filter(argument => !words.includes(argument)))
+  const given = gather(
+    argv.filter(argument => !words.includes(argument)),
+    ROWS,
+    'podwired',
+  )
   const options = optionsOf(given)
   const [nodeName] = all(NODE_NAME, given, env['NODE_NAME'])
   if (isUninstall) return { kind: 'uninstall', wait, options }
   if (isPluginOnly) return { kind: 'plugin-only', options }
   if (nodeName !== undefined) return { kind: 'run', nodeName, options }
   throw new Error('Cannot start: this node has no name; give --node-name=NAME or set NODE_NAME')
-}
-
-/** Values by their option. */
-type Given = ReadonlyMap<string, readonly string[]>
-
-/** Sorts arguments by option. Throws for what is none, and for an option without a value. */
-function gather(argv: readonly string[]): Given {
-  const given = new Map<string, string[]>()
-  const rest = [...argv]
-  for (let argument = rest.shift(); argument !== undefined; argument = rest.shift()) {
-    const [, flag = argument, inline] = /^(--[^=]*)=(.*)$/s.exec(argument) ?? []
-    const row = ROWS.find(each => each.flag === flag)
-    if (row === undefined) throw new Error(`Unknown argument ${JSON.stringify(flag)}; see podwired --help`)
-    const value = inline ?? (rest[0]?.startsWith('--') ? undefined : rest.shift())
-    if (value === undefined) throw new Error(`Cannot use ${flag}: it has no value; give ${row.allowed}`)
-    given.set(flag, [...(given.get(flag) ?? []), value])
-  }
-  return given
 }
 
 function optionsOf(given: Given): Options {
@@ -213,19 +209,10 @@ function optionsOf(given: Given): Options {
     sysctlDir: one(SYSCTL_DIR, given),
     resyncSeconds: one(RESYNC_SECONDS, given),
     logLevel: one(LOG_LEVEL, given),
+    policy: {
+      fail: one(POLICY_FAIL, given),
+      strict: one(POLICY_STRICT, given),
+      log: one(POLICY_LOG, given),
+    },
   }
-}
-
-const one = <T>(row: Row<T>, given: Given): T => all(row, given)[0]!
-
-/** The values of an option, or what stands in for them. */
-function all<T>(row: Row<T>, given: Given, otherwise = row.otherwise): T[] {
-  const texts = given.get(row.flag) ?? (otherwise ? [otherwise] : [])
-  if (texts.length > 1 && row.isRepeatable !== true)
-    throw new Error(`Cannot use ${row.flag}: it is given ${texts.length} times; give it once`)
-  return texts.map(text => {
-    const value = row.parse(text)
-    if (value !== undefined) return value
-    throw new Error(`Cannot use ${row.flag} ${JSON.stringify(text)}: it must be ${row.allowed}`)
-  })
 }

@@ -13,6 +13,8 @@ const SOURCES: Sources = {
   nodes: () => 5,
   unroutableNodes: () => 1,
   apiSilence: () => 1.5,
+  policy: () => ({ policies: 7, isolatedPods: 4, elements: 50 }),
+  dropped: () => [{ namespace: 'shop', pod: 'db', direction: 'ingress', packets: 12 }],
 }
 
 function metrics(sources: Partial<Sources> = {}, debug: Log['debug'] = () => {}) {
@@ -38,6 +40,8 @@ t.test('Metrics counts from zero, in seconds, with a label for each kind', async
   all.failed('routes')
   all.swept(2)
   all.called({ command: 'ADD', code: 0, milliseconds: 2 })
+  all.policyTimed('compile', 4)
+  all.cut(3)
   const lines = (await ours(all)).filter(line => !line.includes('_bucket'))
   t.same(lines, [
     'podwire_reconciles_total{kind="full"} 2',
@@ -50,7 +54,13 @@ t.test('Metrics counts from zero, in seconds, with a label for each kind', async
     'podwire_call_duration_seconds_count{command="ADD",code="0"} 1',
     ...['api', 'node', 'install', 'socket', 'sysctls'].map(part => `podwire_errors_total{part="${part}"} 0`),
     'podwire_errors_total{part="routes"} 1',
-    ...['masquerade', 'conflist', 'sweep'].map(part => `podwire_errors_total{part="${part}"} 0`),
+    ...['masquerade', 'policy', 'conflist', 'sweep'].map(part => `podwire_errors_total{part="${part}"} 0`),
+    'podwire_policy_duration_seconds_sum{step="compile"} 0.004',
+    'podwire_policy_duration_seconds_count{step="compile"} 1',
+    'podwire_policy_duration_seconds_sum{step="apply"} 0',
+    'podwire_policy_duration_seconds_count{step="apply"} 0',
+    'podwire_policy_cut_connections_total 3',
+    'podwire_policy_unknown_pods_total 0',
     'podwire_sweeps_total 1',
     'podwire_swept_attachments_total 2',
     'podwire_build_info{version="1.2.3"} 1',
@@ -66,6 +76,10 @@ t.test('Metrics counts from zero, in seconds, with a label for each kind', async
     'podwire_nodes 5',
     'podwire_nodes_unroutable 1',
     'podwire_api_silence_seconds 1.5',
+    'podwire_policies 7',
+    'podwire_policy_pods 4',
+    'podwire_policy_set_elements 50',
+    'podwire_policy_dropped_packets_total{namespace="shop",pod="db",direction="ingress"} 12',
   ])
 })
 

@@ -6,6 +6,7 @@ import type { Work } from '../core/agenda.ts'
 import { type PartName, PARTS } from '../core/health.ts'
 import type { Log } from '../core/log.ts'
 import type { Called } from '../core/called.ts'
+import type { DroppedPackets, PolicyCounts } from '../core/policy/counts.ts'
 import type { AddressUsage } from '../core/usage.ts'
 
 /** Where values come from that are only worth looking up when somebody asks. Each may throw: then it is left out. */
@@ -19,10 +20,16 @@ export interface Sources {
   readonly unroutableNodes: () => number
   /** Seconds since the API server was last heard; undefined before it ever was. */
   readonly apiSilence: () => number | undefined
+  readonly policy: () => PolicyCounts
+  /** Packets that NetworkPolicies dropped, by pod of this node. */
+  readonly dropped: () => Iterable<DroppedPackets>
 }
 
 /** From a round that found nothing to do (a millisecond) to the first one in a cluster of thousands. */
 const DURATION_BUCKETS = [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 60]
+
+/** From one pod's change to all policies of a large cluster. */
+const POLICY_BUCKETS = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.2, 1, 5]
 
 /** From a VERSION to calls that wait for others. */
 const CALL_BUCKETS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 1, 10]
@@ -37,6 +44,9 @@ export class Metrics {
   readonly #sweeps: Counter
   readonly #swept: Counter
   readonly #calls: Histogram<'command' | 'code'>
+  readonly #policySteps: Histogram<'step'>
+  readonly #cut: Counter
+  readonly #unknownPods: Counter
 
   constructor(version: string, sources: Sources, log: Log) {
     this.#log = log
@@ -56,6 +66,21 @@ export class Metrics {
       registers: [this.#registry],
     })
     this.#errors = this.#counter('podwire_errors_total', 'Failures, by the part that failed', ['part'])
+    this.#policySteps = new Histogram({
+      name: 'podwire_policy_duration_seconds',
+      help: 'How long it took to compile what has changed of NetworkPolicies, and to put it in force',
+      labelNames: ['step'],
+      buckets: POLICY_BUCKETS,
+      registers: [this.#registry],
+    })
+    this.#cut = this.#counter(
+      'podwire_policy_cut_connections_total',
+      'Connections cut because no NetworkPolicy allows them any more',
+    )
+    this.#unknownPods = this.#counter(
+      'podwire_policy_unknown_pods_total',
+      'Pods that were wired before the API server told of them',
+    )
     this.#sweeps = this.#counter('podwire_sweeps_total', 'Sweeps for attachments whose namespace is gone')
     this.#swept = this.#counter('podwire_swept_attachments_total', 'Attachments that sweeps removed')
     // What has not happened yet is 0, so that its first increase is one.
@@ -63,6 +88,7 @@ export class Metrics {
       this.#reconciles.inc({ kind }, 0)
       this.#durations.zero({ kind })
     }
+    for (const step of ['compile', 'apply'] as const) this.#policySteps.zero({ step })
     for (const part of PARTS) this.#errors.inc({ part }, 0)
     this.#gauge('podwire_build_info', 'Always 1; the version is in the label', ['version'], set =>
       set(1, { version }),
@@ -100,6 +126,19 @@ export class Metrics {
     this.#calls.observe({ command, code }, milliseconds / 1000)
   }
 
+  policyTimed(step: 'compile' | 'apply', milliseconds: number): void {
+    this.#policySteps.observe({ step }, milliseconds / 1000)
+  }
+
+  /** So many connections were cut. */
+  cut(connections: number): void {
+    this.#cut.inc(connections)
+  }
+
+  unknownPod(): void {
+    this.#unknownPods.inc()
+  }
+
   #watch(sources: Sources): void {
     const { addresses, routes } = sources
     this.#perFamily('podwire_addresses_used', 'Addresses that pods of this node hold', () =>
@@ -122,6 +161,29 @@ export class Metrics {
     this.#gauge('podwire_api_silence_seconds', 'Since the API server was last heard', [], set => {
       const silence = sources.apiSilence()
       if (silence !== undefined) set(silence)
+    })
+    this.#watchPolicy(sources)
+  }
+
+  #watchPolicy({ policy, dropped }: Sources): void {
+    this.#gauge('podwire_policies', 'NetworkPolicies of the cluster', [], set => set(policy().policies))
+    this.#gauge('podwire_policy_pods', 'Pods of this node that NetworkPolicies isolate', [], set =>
+      set(policy().isolatedPods),
+    )
+    this.#gauge('podwire_policy_set_elements', 'Elements of all sets that policies need', [], set =>
+      set(policy().elements),
+    )
+    const drops: Counter<'namespace' | 'pod' | 'direction'> = new Counter({
+      name: 'podwire_policy_dropped_packets_total',
+      help: 'Packets of pods of this node that NetworkPolicies dropped',
+      labelNames: ['namespace', 'pod', 'direction'],
+      registers: [this.#registry],
+      collect: () => {
+        drops.reset()
+        this.#attempt('podwire_policy_dropped_packets_total', () => {
+          for (const { packets, ...labels } of dropped()) drops.inc(labels, packets)
+        })
+      },
     })
   }
 
@@ -175,13 +237,17 @@ export class Metrics {
         gauge.reset()
         // Without labels a reset leaves a 0, which would be a lie.
         if (labelNames.length === 0) gauge.remove()
-        try {
-          read((value, labels = {}) => gauge.set(labels, value))
-        } catch (error) {
-          // One number less is better than none at all.
-          this.#log.debug({}, `Cannot read ${name} for /metrics: ${messageOf(error)}`)
-        }
+        this.#attempt(name, () => read((value, labels = {}) => gauge.set(labels, value)))
       },
     })
+  }
+
+  /** One number less is better than none at all. */
+  #attempt(name: string, read: () => void): void {
+    try {
+      read()
+    } catch (error) {
+      this.#log.debug({}, `Cannot read ${name} for /metrics: ${messageOf(error)}`)
+    }
   }
 }

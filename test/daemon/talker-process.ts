@@ -25,35 +25,46 @@ createServer(socket => {
   server.bind(PORT, '::', () => console.log('listening'))
 })
 
-async function sayTcp(socket: Socket): Promise<string> {
+async function sayTcp(socket: Socket, patienceMs = PATIENCE_MS): Promise<string> {
   socket.write('?')
-  const [answer] = await once(socket, 'data', { signal: AbortSignal.timeout(PATIENCE_MS) })
+  const [answer] = await once(socket, 'data', { signal: AbortSignal.timeout(patienceMs) })
   return String(answer)
 }
 
-async function open(to: string, { from, fromPort, port = PORT }: Ends): Promise<Socket> {
+async function open(
+  to: string,
+  { from, fromPort, port = PORT, patienceMs = PATIENCE_MS }: Ends,
+): Promise<Socket> {
   const own = { ...(from && { localAddress: from }), ...(fromPort && { localPort: fromPort }) }
   const socket = connect({ host: to, port, ...own })
-  await once(socket, 'connect', { signal: AbortSignal.timeout(PATIENCE_MS) })
-  return socket
+  try {
+    await once(socket, 'connect', { signal: AbortSignal.timeout(patienceMs) })
+    return socket
+  } catch (error) {
+    socket.destroy()
+    throw error
+  }
 }
 
 async function askTcp(to: string, ends: Ends): Promise<string> {
   const socket = await open(to, ends)
   try {
-    return await sayTcp(socket)
+    return await sayTcp(socket, ends.patienceMs)
   } finally {
     socket.destroy()
   }
 }
 
-async function askUdp(to: string, { from, fromPort, port = PORT }: Ends): Promise<string> {
+async function askUdp(
+  to: string,
+  { from, fromPort, port = PORT, patienceMs = PATIENCE_MS }: Ends,
+): Promise<string> {
   const socket = createSocket(isIPv6(to) ? 'udp6' : 'udp4')
   try {
     if (from !== undefined || fromPort !== undefined)
       await new Promise<void>(resolve => void socket.bind(fromPort, from, resolve))
     socket.send('?', port, to)
-    const [answer] = await once(socket, 'message', { signal: AbortSignal.timeout(PATIENCE_MS) })
+    const [answer] = await once(socket, 'message', { signal: AbortSignal.timeout(patienceMs) })
     return String(answer)
   } finally {
     socket.close()
@@ -68,8 +79,16 @@ async function carryOut(command: Command): Promise<string> {
       kept.set(command.name, await open(command.to, {}))
       return sayTcp(kept.get(command.name)!)
     case 'again':
-      return sayTcp(kept.get(command.name)!)
+      return sayTcp(kept.get(command.name)!, command.patienceMs)
+    case 'reach':
+      return reach(command.addresses, command.patienceMs)
   }
+}
+
+async function reach(addresses: readonly string[], patienceMs: number): Promise<string> {
+  const ends = { patienceMs }
+  const asked = addresses.flatMap(to => [askTcp(to, ends), askUdp(to, ends)])
+  return JSON.stringify(await Promise.all(asked.map(answer => answer.catch(error => `failed: ${error}`))))
 }
 
 for await (const line of createInterface({ input: process.stdin })) {

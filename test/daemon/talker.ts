@@ -10,7 +10,9 @@ export type Command =
   /** Keeps a TCP connection open under a name, and says something over it. */
   | { readonly kind: 'keep'; readonly name: string; readonly to: string }
   /** Says something over a connection that was kept. */
-  | { readonly kind: 'again'; readonly name: string }
+  | { readonly kind: 'again'; readonly name: string; readonly patienceMs?: number }
+  /** Asks several at once, by TCP and UDP, and waits this long for all of them. */
+  | { readonly kind: 'reach'; readonly addresses: readonly string[]; readonly patienceMs: number }
 
 /** How a question is asked, where that matters. */
 export interface Ends {
@@ -20,7 +22,12 @@ export interface Ends {
   readonly fromPort?: number | undefined
   /** The port to ask at, when it is not the talkers' own. */
   readonly port?: number | undefined
+  /** How long to wait for an answer, in milliseconds. */
+  readonly patienceMs?: number | undefined
 }
+
+/** How long somebody who may well be out of reach is waited for; within a machine an answer takes a millisecond. */
+const SHORT_MS = 400
 
 interface Teardown {
   teardown(handler: () => unknown): void
@@ -59,10 +66,16 @@ export class Talker {
   askAt = (protocol: 'tcp' | 'udp', to: string, ends: Ends): Promise<string> =>
     this.#tell({ kind: 'ask', protocol, to, ...ends })
 
+  /** What comes of asking each of these at once, by TCP and UDP: as many answers or failures. */
+  reach = async (...addresses: readonly string[]): Promise<string[]> =>
+    JSON.parse(await this.#tell({ kind: 'reach', addresses, patienceMs: SHORT_MS })) as string[]
+
   /** As {@link ask}, over a connection that stays; `again` asks over it again. */
-  async keep(to: string): Promise<{ seen: string; again: () => Promise<string> }> {
+  async keep(to: string): Promise<{ seen: string; again: (patienceMs?: number) => Promise<string> }> {
     const seen = await this.#tell({ kind: 'keep', name: to, to })
-    return { seen, again: () => this.#tell({ kind: 'again', name: to }) }
+    const again = (patienceMs?: number): Promise<string> =>
+      this.#tell({ kind: 'again', name: to, ...(patienceMs === undefined ? {} : { patienceMs }) })
+    return { seen, again }
   }
 
   /** One thing at a time: the answers come in the order of the commands. */

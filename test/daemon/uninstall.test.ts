@@ -18,7 +18,11 @@ import { Installation } from './installation.ts'
  * what is left when it has been taken away.
  */
 
-const NETWORK = { podCidrs: [cidr('10.244.1.0/24'), cidr('fd00:10:244:1::/64')], mtu: 1450 }
+const NETWORK = {
+  podCidrs: [cidr('10.244.1.0/24'), cidr('fd00:10:244:1::/64')],
+  mtu: 1450,
+  portIsolation: true,
+}
 const OTHERS = `
   add table inet other
   add chain inet other postrouting { type nat hook postrouting priority 100; }

@@ -1,0 +1,60 @@
+import { messageOf } from '../cni/spec/error.ts'
+import type { Log } from './core/log.ts'
+import { packetOf } from './core/policy/connection.ts'
+import { judge } from './core/policy/judge.ts'
+import { type Direction, DIRECTIONS } from './core/policy/network-policy.ts'
+import type { RuleSet } from './core/policy/rule-set.ts'
+import { Rounds } from './core/rounds.ts'
+import { cutConnections, ownAddresses } from './edge/connections.ts'
+
+/** What a {@link Cutter} works with. */
+export interface CutterOptions {
+  /** The name of this node. */
+  readonly node: string
+  readonly log: Log
+  /** Told how many connections were cut. */
+  readonly cut: (connections: number) => void
+}
+
+/**
+ * Cuts connections that policies no longer allow: the kernel forgets them, so their next packets meet the rules again.
+ * Looking at all connections takes the kernel milliseconds, in which nobody here waits.
+ */
+export class Cutter {
+  readonly #options: CutterOptions
+  readonly #rounds = new Rounds(() => this.#round())
+  #pods: Record<Direction, Set<string>> = { ingress: new Set(), egress: new Set() }
+  #rules: RuleSet | undefined
+
+  constructor(options: CutterOptions) {
+    this.#options = options
+  }
+
+  /** Has the connections of pods with these addresses judged by rules that are in force. */
+  judge(pods: Readonly<Record<Direction, ReadonlySet<string>>>, rules: RuleSet): void {
+    this.#rules = rules
+    if (pods.ingress.size + pods.egress.size === 0) return
+    for (const direction of DIRECTIONS)
+      this.#pods[direction] = new Set([...this.#pods[direction], ...pods[direction]])
+    const { log } = this.#options
+    this.#rounds
+      .run()
+      .catch((error: unknown) =>
+        log.error({}, `Cannot cut connections that NetworkPolicies no longer allow: ${messageOf(error)}`),
+      )
+  }
+
+  async #round(): Promise<void> {
+    const { node, log, cut } = this.#options
+    const [pods, rules] = [this.#pods, this.#rules!]
+    this.#pods = { ingress: new Set(), egress: new Set() }
+    const own = ownAddresses()
+    const connections = await cutConnections(
+      pods,
+      connection => judge(rules, node, packetOf(connection, { node, addresses: own })) === 'accept',
+    )
+    if (connections === 0) return
+    cut(connections)
+    log.info({ connections }, `Cut ${connections} connections that NetworkPolicies no longer allow`)
+  }
+}

@@ -1,0 +1,192 @@
+import type { Attached } from '../cni/core/pod.ts'
+import { forgetPod, rememberPod, WITHOUT_DAEMON } from '../cni/edge/policies.ts'
+import { CniError, messageOf } from '../cni/spec/error.ts'
+import type { Policies } from '../cni/spec/policies.ts'
+import type { World } from '../cni/spec/world.ts'
+import type { Cidr, Ip } from '../ipam/core/ip.ts'
+import { Arrivals } from './arrivals.ts'
+import { Attachments } from './attachments.ts'
+import type { Cluster, Touched } from './core/cluster.ts'
+import { BRIDGE, NETWORK } from './core/conflist.ts'
+import type { Log } from './core/log.ts'
+import type { NodeName } from './core/node.ts'
+import type { PolicyOptions } from './core/options.ts'
+import { compile, Compiler } from './core/policy/compile.ts'
+import { countElements, type DroppedPackets, dropsByPod, type PolicyCounts } from './core/policy/counts.ts'
+import { dropLine, type Line } from './core/policy/drop-line.ts'
+import type { DroppedPacket } from './core/policy/dropped-packet.ts'
+import { podKey } from './core/policy/objects.ts'
+import { Cutter } from './cutter.ts'
+import { filtersBridged, isolatePorts } from './edge/isolation.ts'
+import { keepNamespaces } from './edge/policy-state.ts'
+import { droppedPackets } from './edge/policy-table.ts'
+import { Enforcer, type EnforcerOptions } from './enforcer.ts'
+import { FormerAddresses } from './former-addresses.ts'
+import { Heard } from './heard.ts'
+import { type Part, Waiting } from './reconcile.ts'
+
+/** How long an ADD waits for the API server to tell of its pod: the kubelet has heard of it, so we are about to. */
+const PATIENCE_MS = 1_000
+
+/** What NetworkPolicies are enforced with. */
+export interface PolicyPartOptions {
+  readonly nodeName: NodeName
+  readonly options: PolicyOptions
+  readonly cluster: Cluster
+  readonly world: Pick<World, 'env'>
+  readonly log: Log
+  readonly watcher: PolicyWatcher
+}
+
+/** Who is told what becomes of it. */
+export interface PolicyWatcher {
+  readonly timed: EnforcerOptions['timed']
+  readonly cut: (connections: number) => void
+  /** A pod was wired that the API server has not told of. */
+  readonly unknown: () => void
+  /** Something heard could not be put in force; everything is to be looked at. */
+  readonly failed: (problem: string) => void
+  /** Everything has been listed, so the rules can be loaded. */
+  readonly listed: () => void
+}
+
+/** The NetworkPolicies of this node's pods: compiled from what the API server tells and from who is wired. */
+export class Policy implements Part, Policies {
+  readonly name = 'policy'
+  readonly needs = ['node'] as const
+  readonly #options: PolicyPartOptions
+  readonly #compiler: Compiler
+  readonly #enforcer: Enforcer
+  readonly #attachments: Attachments
+  readonly #arrivals = new Arrivals()
+  readonly #former = new FormerAddresses()
+  readonly #podCidrs = new Map<string, Cidr>()
+  /** Takes in what the API server tells. */
+  readonly heard: Heard
+  /** Whether everything is known, so that rules can be compiled. */
+  #isOn = false
+
+  constructor(made: PolicyPartOptions) {
+    const { nodeName, options, world, log, watcher } = made
+    const wish = { node: nodeName, unknownPods: options.fail, log: options.log }
+    const nothing = compile({ pods: [], namespaces: [], policies: [], podCidrs: [], attached: [] }, wish)
+    const cutter = new Cutter({ node: nodeName, log, cut: watcher.cut })
+    this.#options = made
+    this.#compiler = new Compiler(wish)
+    this.#attachments = new Attachments(this.#compiler, log)
+    this.#enforcer = new Enforcer({
+      compile: () => this.#compiler.compile(),
+      nothing,
+      world,
+      log,
+      timed: watcher.timed,
+      tightened: (pods, rules) => options.strict && cutter.judge(pods, rules),
+    })
+    this.heard = new Heard({
+      compiler: this.#compiler,
+      log,
+      changed: () => this.#enforce(),
+      arrived: key => this.#arrivals.come(key),
+    })
+  }
+
+  async reconcile(): Promise<void> {
+    const { missing } = this.heard
+    if (missing.length > 0) throw new Waiting(`the API server has not listed the ${missing.join(', ')} yet`)
+    const { cluster } = this.#options
+    this.#note(new Set([...cluster.podCidrs(), ...this.#podCidrs.keys()]))
+    this.#leave(this.#attachments.sync())
+    isolatePorts(BRIDGE, NETWORK, !filtersBridged())
+    keepNamespaces(this.#compiler.namespaces)
+    this.#isOn = true
+    await this.#enforcer.look()
+  }
+
+  async update({ podCidrs }: Touched): Promise<void> {
+    if (!this.#isOn || podCidrs.size === 0) return
+    this.#note(podCidrs)
+    await this.#enforcer.update()
+  }
+
+  /** Before everything is known, the rules that there are stay, and a pod is closed that may need others. */
+  async attach(pod: Attached): Promise<void> {
+    if (!this.#isOn) return WITHOUT_DAEMON.attach(pod)
+    rememberPod(pod)
+    this.#attachments.add(pod)
+    try {
+      await Promise.all([this.#await(pod), this.#former.cleaned(pod.addresses)])
+      await this.#enforcer.update()
+    } catch (error) {
+      throw new CniError(
+        'try-again',
+        `Cannot put the NetworkPolicies of pod ${podKey(pod)} in force: ${messageOf(error)}; try again`,
+        { cause: error },
+      )
+    }
+  }
+
+  async detach(id: string): Promise<void> {
+    if (!this.#isOn) return WITHOUT_DAEMON.detach(id)
+    forgetPod(id)
+    this.#leave(this.#attachments.remove(id))
+    this.#enforce()
+  }
+
+  async #await(pod: Attached): Promise<void> {
+    const { options, log, watcher } = this.#options
+    const isKnown = (): boolean => this.#compiler.isKnown(pod.id)
+    if (await this.#arrivals.until(podKey(pod), isKnown, PATIENCE_MS)) return
+    watcher.unknown()
+    log.warn(
+      { namespace: pod.namespace, pod: pod.name, uid: pod.uid },
+      `The API server has not told of pod ${podKey(pod)} within ${PATIENCE_MS} ms: it is ${options.fail} until then`,
+    )
+  }
+
+  /** What is in force, for people. */
+  describe(): string {
+    const { policies, isolatedPods } = this.counts()
+    return `${policies} NetworkPolicies, ${isolatedPods} isolated pods here`
+  }
+
+  counts(): PolicyCounts {
+    return { ...this.#compiler.counts(), elements: countElements(this.#enforcer.rules) }
+  }
+
+  /** A packet that was dropped, with the names of both ends. */
+  lineOf(packet: DroppedPacket): Line {
+    return dropLine(packet, { rules: this.#enforcer.rules, podAt: address => this.#compiler.podAt(address) })
+  }
+
+  dropped(): DroppedPackets[] {
+    return dropsByPod(droppedPackets(), address => this.#compiler.podAt(address))
+  }
+
+  /** Puts in force what is known by now; when that fails, the loop goes on trying. */
+  #enforce(): void {
+    const { watcher } = this.#options
+    if (!this.#isOn) return this.heard.missing.length === 0 ? watcher.listed() : undefined
+    keepNamespaces(this.#compiler.namespaces)
+    this.#enforcer.update().catch((error: unknown) => watcher.failed(messageOf(error)))
+  }
+
+  #leave(addresses: readonly Ip[]): void {
+    if (addresses.length === 0) return
+    this.#former.leave(addresses).catch((error: unknown) => {
+      this.#options.log.warn({}, `Cannot forget the connections of pods that are gone: ${messageOf(error)}`)
+    })
+  }
+
+  /** Takes over what the cluster says of some networks. */
+  #note(podCidrs: ReadonlySet<string>): void {
+    const { cluster } = this.#options
+    let isChanged = false
+    for (const text of podCidrs) {
+      const owner = cluster.ownerOf(text)
+      if ((owner === undefined) === this.#podCidrs.has(text)) isChanged = true
+      if (owner === undefined) this.#podCidrs.delete(text)
+      else this.#podCidrs.set(text, owner.cidr)
+    }
+    if (isChanged) this.#compiler.setPodCidrs([...this.#podCidrs.values()])
+  }
+}

@@ -1,0 +1,71 @@
+import type { Contact } from './contact.ts'
+import type { Cluster, Touched } from './core/cluster.ts'
+import type { Log } from './core/log.ts'
+import { type ClusterNode, type NodeName, parseNode } from './core/node.ts'
+import { parseNetworkPolicy } from './core/policy/network-policy.ts'
+import { parseNamespace, parsePod } from './core/policy/objects.ts'
+import type { Api } from './edge/kubernetes.ts'
+import type { Metrics } from './edge/metrics.ts'
+import type { Heard, Hearing } from './heard.ts'
+import type { OwnNode } from './own-node.ts'
+import type { Loop } from './reconcile.ts'
+import { watch } from './watch.ts'
+
+/** What {@link watchAll} goes by. */
+export interface WatchesOptions {
+  readonly api: Api
+  readonly hearing: { readonly nodes: Hearing<ClusterNode>; readonly policy: Heard }
+  readonly contact: Contact
+  readonly metrics: Metrics
+  readonly log: Log
+  readonly now: () => number
+}
+
+/** Follows everything that the daemon needs of the API server, until the signal. */
+export async function watchAll(
+  { api, hearing: { nodes, policy }, contact, metrics, log, now }: WatchesOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const follow = <T>(path: string, parse: (object: unknown) => T, hearing: Hearing<T>): Promise<void> => {
+    const sink = {
+      ...hearing,
+      heard: () => contact.heard(path),
+      failed: (error: unknown, retryInMs: number) => {
+        contact.failed(path, error, retryInMs)
+        metrics.failed('api')
+      },
+    }
+    return watch({ api, path, parse, sink, log, now }, signal)
+  }
+  await Promise.all([
+    follow('/api/v1/nodes', parseNode, nodes),
+    follow('/api/v1/namespaces', parseNamespace, policy.namespaces),
+    follow('/api/v1/pods', parsePod, policy.pods),
+    follow('/apis/networking.k8s.io/v1/networkpolicies', parseNetworkPolicy, policy.policies),
+  ])
+}
+
+/** Takes what the API server tells into the cluster, and has the loop put right what it touches. */
+export function hearNodes({ cluster, nodeName, loop, own }: HearingNodes): Hearing<ClusterNode> {
+  const tell = (name: NodeName, touched: Touched): void => {
+    if (name === nodeName && touched.podCidrs.size + touched.addresses.size > 0) loop.everything()
+    else loop.touched(touched)
+  }
+  return {
+    synced: nodes => {
+      cluster.replace(nodes)
+      own.listed()
+      loop.everything()
+    },
+    changed: node => tell(node.name, cluster.set(node)),
+    deleted: ({ name }) => tell(name, cluster.delete(name)),
+  }
+}
+
+/** What {@link hearNodes} tells. */
+export interface HearingNodes {
+  readonly cluster: Cluster
+  readonly nodeName: NodeName
+  readonly loop: Loop
+  readonly own: OwnNode
+}
