@@ -3,7 +3,7 @@ import { forgetPod, rememberPod, WITHOUT_DAEMON } from '../cni/edge/policies.ts'
 import { CniError, messageOf } from '../cni/spec/error.ts'
 import type { Policies } from '../cni/spec/policies.ts'
 import type { World } from '../cni/spec/world.ts'
-import type { Cidr, Ip } from '../ipam/core/ip.ts'
+import { type Cidr, formatIp, type Ip } from '../ipam/core/ip.ts'
 import { Arrivals } from './arrivals.ts'
 import { Attachments } from './attachments.ts'
 import type { Cluster, Touched } from './core/cluster.ts'
@@ -61,6 +61,8 @@ export class Policy implements Part, Policies {
   readonly #arrivals = new Arrivals()
   readonly #former = new FormerAddresses()
   readonly #podCidrs = new Map<string, Cidr>()
+  /** Addresses of pods whose ADD is under way: there are no connections to judge. */
+  readonly #fresh = new Set<string>()
   /** Takes in what the API server tells. */
   readonly heard: Heard
   /** Whether everything is known, so that rules can be compiled. */
@@ -80,7 +82,10 @@ export class Policy implements Part, Policies {
       world,
       log,
       timed: watcher.timed,
-      tightened: (pods, rules) => options.strict && cutter.judge(pods, rules),
+      tightened: ({ ingress, egress }, rules) => {
+        const pods = { ingress: ingress.difference(this.#fresh), egress: egress.difference(this.#fresh) }
+        if (options.strict) cutter.judge(pods, rules)
+      },
     })
     this.heard = new Heard({
       compiler: this.#compiler,
@@ -113,6 +118,8 @@ export class Policy implements Part, Policies {
     if (!this.#isOn) return WITHOUT_DAEMON.attach(pod)
     rememberPod(pod)
     this.#attachments.add(pod)
+    const addresses = pod.addresses.map(formatIp)
+    for (const address of addresses) this.#fresh.add(address)
     try {
       await Promise.all([this.#await(pod), this.#former.cleaned(pod.addresses)])
       await this.#enforcer.update()
@@ -122,6 +129,8 @@ export class Policy implements Part, Policies {
         `Cannot put the NetworkPolicies of pod ${podKey(pod)} in force: ${messageOf(error)}; try again`,
         { cause: error },
       )
+    } finally {
+      for (const address of addresses) this.#fresh.delete(address)
     }
   }
 

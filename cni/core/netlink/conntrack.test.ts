@@ -29,6 +29,11 @@ t.test('dumpConnections() lets the kernel choose by protocol and port', t => {
   t.end()
 })
 
+t.test('dumpConnections() asks for both families without one', t => {
+  t.equal(hex(dumpConnections()), joined('14000000 0101 0103 01000000 00000000 00000000'))
+  t.end()
+})
+
 t.test('dumpConnections() lets the kernel choose by the source of either direction', t => {
   t.equal(
     hex(dumpConnections(IPV4, { originalSource: ip('10.1.0.5') })),

@@ -9,6 +9,8 @@ import { be16, header, readBig, SUBSYSTEM } from './nfnetlink.ts'
  * more, and no policy.
  */
 
+/** All families (include/linux/socket.h). */
+const AF_UNSPEC = 0
 const GET = 1
 const DELETE = 2
 const CTA = { original: 1, reply: 2, id: 12, zone: 18, filter: 25 } as const
@@ -50,8 +52,9 @@ export interface Choice {
 /**
  * `conntrack -L -f FAMILY [--orig-src IP] [--reply-src IP] [-p PROTOCOL [--orig-port-dst PORT]]`. The kernel walks through
  * its whole table for it, which takes some milliseconds. Before 5.8 it cannot choose: it answers with all of the family.
+ * Without a family it answers with both.
  */
-export function dumpConnections(family: Family, choice: Choice = {}): Request {
+export function dumpConnections(family?: Family, choice: Choice = {}): Request {
   const { originalSource, replySource, protocol, originalDestinationPort: port } = choice
   const sides = [
     sideOf('original', sourcePart(originalSource), protocolPart(protocol, port)),
@@ -61,7 +64,7 @@ export function dumpConnections(family: Family, choice: Choice = {}): Request {
   return {
     type: (SUBSYSTEM.conntrack << 8) | GET,
     flags: FLAG.dump,
-    header: header(family.af),
+    header: header(family?.af ?? AF_UNSPEC),
     attrs: [
       ...sides.map(({ side, tuple }): Attr => [CTA[side], tuple]),
       ...(filter.length === 0 ? [] : ([[CTA.filter, filter]] as const)),
