@@ -19,7 +19,7 @@ import { pluginWorld } from './edge/world.ts'
 import { Health } from './health.ts'
 import { Memory } from './memory.ts'
 import { makeParts, type Parts } from './parts.ts'
-import { Policy } from './policy.ts'
+import { Policy, type PolicyWatcher } from './policy.ts'
 import { Loop, type Watcher } from './reconcile.ts'
 import { Service } from './service.ts'
 import type { RouteCount, Routes } from './routes.ts'
@@ -46,22 +46,13 @@ export async function runDaemon(started: DaemonOptions, signal: AbortSignal): Pr
   const health = new Health(log, now, resyncMs)
   const { sysctlDir } = options
   enforcePolicies()
+  const told = policyWatcherOf(() => ({ metrics, watcher, loop }))
   const policy = new Policy({
-    nodeName,
+    ...started,
     options: options.policy,
     cluster,
     world: pluginWorld(log),
-    log,
-    watcher: {
-      timed: (step, milliseconds) => metrics.policyTimed(step, milliseconds),
-      cut: connections => metrics.cut(connections),
-      unknown: () => metrics.unknownPod(),
-      failed: problem => {
-        watcher.failed(policy.name, problem)
-        loop.everything()
-      },
-      listed: () => loop.everything(),
-    },
+    watcher: told,
   })
   const called = (call: Called): void => metrics.called(call)
   const service = new Service({ sysctlDir, isReady, called, policies: policy, log })
@@ -95,7 +86,7 @@ export async function runDaemon(started: DaemonOptions, signal: AbortSignal): Pr
 /** Tells the log of packets that policies drop; without that, the daemon does all else. */
 function logDrops(policy: Policy, log: Log): Disposable | undefined {
   const tell = (packet: DroppedPacket): void => {
-    const { fields, message } = policy.lineOf(packet)
+    const { fields, message } = policy.report.lineOf(packet)
     log.info(fields, message)
   }
   try {
@@ -123,6 +114,20 @@ const watcherOf = (health: Health, metrics: Metrics, memory = new Memory()): Wat
   },
 })
 
+/** Those who are told of policies are made after them. */
+const policyWatcherOf = (
+  told: () => { readonly metrics: Metrics; readonly watcher: Watcher; readonly loop: Loop },
+): PolicyWatcher => ({
+  timed: (step, milliseconds) => told().metrics.policyTimed(step, milliseconds),
+  cut: connections => told().metrics.cut(connections),
+  unknown: () => told().metrics.unknownPod(),
+  failed: problem => {
+    told().watcher.failed('policy', problem)
+    told().loop.everything()
+  },
+  listed: () => told().loop.everything(),
+})
+
 const sourcesOf = (
   cluster: Cluster,
   { routes, sweeper }: Parts,
@@ -135,8 +140,8 @@ const sourcesOf = (
   nodes: () => cluster.size,
   unroutableNodes: () => routes.unreachable().size,
   apiSilence: () => contact.silence,
-  policy: () => policy.counts(),
-  dropped: () => policy.dropped(),
+  policy: () => policy.report.counts(),
+  dropped: () => policy.report.dropped(),
 })
 
 const pagesOf = (
@@ -146,7 +151,8 @@ const pagesOf = (
   policy: Policy,
 ): ServerOptions['pages'] => ({
   '/healthz': () => pageOf(health.liveness()),
-  '/readyz': () => pageOf(health.readiness({ routes: describeRoutes(routes), policy: policy.describe() })),
+  '/readyz': () =>
+    pageOf(health.readiness({ routes: describeRoutes(routes), policy: policy.report.describe() })),
   '/metrics': async () => ({ status: 200, contentType: metrics.contentType, text: await metrics.text() }),
 })
 

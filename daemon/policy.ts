@@ -12,17 +12,14 @@ import type { Log } from './core/log.ts'
 import type { NodeName } from './core/node.ts'
 import type { PolicyOptions } from './core/options.ts'
 import { compile, Compiler } from './core/policy/compile.ts'
-import { countElements, type DroppedPackets, dropsByPod, type PolicyCounts } from './core/policy/counts.ts'
-import { dropLine, type Line } from './core/policy/drop-line.ts'
-import type { DroppedPacket } from './core/policy/dropped-packet.ts'
 import { podKey } from './core/policy/objects.ts'
 import { Cutter } from './cutter.ts'
 import { filtersBridged, isolatePorts } from './edge/isolation.ts'
 import { keepNamespaces } from './edge/policy-state.ts'
-import { droppedPackets } from './edge/policy-table.ts'
 import { Enforcer, type EnforcerOptions } from './enforcer.ts'
 import { FormerAddresses } from './former-addresses.ts'
 import { Heard } from './heard.ts'
+import { PolicyReport } from './policy-report.ts'
 import { type Part, Waiting } from './reconcile.ts'
 
 /** How long an ADD waits for the API server to tell of its pod: the kubelet has heard of it, so we are about to. */
@@ -65,6 +62,7 @@ export class Policy implements Part, Policies {
   readonly #fresh = new Set<string>()
   /** Takes in what the API server tells. */
   readonly heard: Heard
+  readonly report: PolicyReport
   /** Whether everything is known, so that rules can be compiled. */
   #isOn = false
 
@@ -87,6 +85,7 @@ export class Policy implements Part, Policies {
         if (options.strict) cutter.judge(pods, rules)
       },
     })
+    this.report = new PolicyReport(this.#compiler, this.#enforcer)
     this.heard = new Heard({
       compiler: this.#compiler,
       log,
@@ -152,31 +151,16 @@ export class Policy implements Part, Policies {
     )
   }
 
-  /** What is in force, for people. */
-  describe(): string {
-    const { policies, isolatedPods } = this.counts()
-    return `${policies} NetworkPolicies, ${isolatedPods} isolated pods here`
-  }
-
-  counts(): PolicyCounts {
-    return { ...this.#compiler.counts(), elements: countElements(this.#enforcer.rules) }
-  }
-
-  /** A packet that was dropped, with the names of both ends. */
-  lineOf(packet: DroppedPacket): Line {
-    return dropLine(packet, { rules: this.#enforcer.rules, podAt: address => this.#compiler.podAt(address) })
-  }
-
-  dropped(): DroppedPackets[] {
-    return dropsByPod(droppedPackets(), address => this.#compiler.podAt(address))
-  }
-
   /** Puts in force what is known by now; when that fails, the loop goes on trying. */
   #enforce(): void {
     const { watcher } = this.#options
     if (!this.#isOn) return this.heard.missing.length === 0 ? watcher.listed() : undefined
+    this.#apply().catch((error: unknown) => watcher.failed(messageOf(error)))
+  }
+
+  async #apply(): Promise<void> {
     keepNamespaces(this.#compiler.namespaces)
-    this.#enforcer.update().catch((error: unknown) => watcher.failed(messageOf(error)))
+    await this.#enforcer.update()
   }
 
   #leave(addresses: readonly Ip[]): void {
