@@ -1,4 +1,4 @@
-import { type Family, type Ip } from '../../ipam/core/ip.ts'
+import { type Family, type Ip, IPV4, IPV6 } from '../../ipam/core/ip.ts'
 import {
   type Choice,
   type Connection,
@@ -47,14 +47,19 @@ export async function removeConnections(
 /** Addresses of both families: the few of IPv6 that could be taken for IPv4's (::10.1.0.1) are nobody's. */
 const valuesOf = (ips: readonly Ip[]): ReadonlySet<bigint> => new Set(ips.map(({ value }) => value))
 
-/** What the kernel is asked for: all that it has, where that takes it less time. */
+/**
+ * What the kernel is asked for: all that it has, where that takes it less time. By an address of IPv6 it chooses the
+ * wrong ones, those that have another (6.18, net/netfilter/nf_conntrack_netlink.c), so there it tells of all anyway.
+ */
 function searches(begunBy: readonly Ip[], answeredBy: readonly Ip[]): Search[] {
   const choices = [
     ...begunBy.map((ip): Search => [ip.family, { originalSource: ip }]),
     ...answeredBy.map((ip): Search => [ip.family, { replySource: ip }]),
   ]
   const connections = Number(readSysctl('net/netfilter/nf_conntrack_count') ?? 0)
-  return connections > (choices.length - 1) * CONNECTIONS_PER_WALK ? choices : [[undefined, {}]]
+  if (connections <= (choices.length - 1) * CONNECTIONS_PER_WALK) return [[undefined, {}]]
+  const chosen = choices.filter(([family]) => family === IPV4)
+  return chosen.length < choices.length ? [...chosen, [IPV6, {}]] : chosen
 }
 
 type Search = readonly [Family | undefined, Choice]

@@ -45,6 +45,7 @@ t.test('The conflist is what the node needs, and text that people can read', asy
         isDefaultGateway: true,
         forceAddress: true,
         portIsolation: true,
+        hairpinMode: false,
         mtu: 1450,
         capabilities: { portMappings: true, bandwidth: true },
         ipam: {
@@ -91,7 +92,7 @@ t.test('Any podCIDRs of a cluster become ranges of their own', async t => {
       (podCidrs, mtu, portIsolation) => {
         const text = formatConflist({ podCidrs, mtu, portIsolation })
         const { ipam, plugin } = understood(given(text, '1.1.0'))
-        t.same([plugin.mtu, plugin.isolated], [mtu, portIsolation])
+        t.same([plugin.mtu, plugin.isolated, plugin.hairpin], [mtu, portIsolation, !portIsolation])
         t.same(
           ipam.sets.map(([range]) => formatCidr(range.subnet)),
           podCidrs.map(networkOf).map(formatCidr),

@@ -32,6 +32,8 @@ const pluginOf = ({ podCidrs, mtu, portIsolation }: PodNetwork): JsonObject => (
   // A node that was given another podCIDR keeps its bridge, with the former gateway's address on it.
   forceAddress: true,
   portIsolation,
+  // Where the bridge takes to a pod what is for its own Service, it has to send it back by the port that it came in.
+  hairpinMode: !portIsolation,
   mtu,
   capabilities: { portMappings: true, bandwidth: true },
   ipam: { type: 'podwire-ipam', ranges: podCidrs.map(cidr => [{ subnet: formatCidr(networkOf(cidr)) }]) },

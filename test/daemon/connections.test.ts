@@ -168,6 +168,22 @@ t.test(
   },
 )
 
+t.test('cutConnections() finds those of either family among thousands', async t => {
+  const before = await talk(t)
+  const socket = createSocket('udp4')
+  for (let port = 10_000; port < 14_000; port += 1)
+    await new Promise<void>(resolve => socket.send('?', port, '127.0.0.1', () => resolve()))
+  socket.close()
+  for (const { a } of ENDS)
+    t.equal(await cutConnections({ egress: new Set([a]), ingress: new Set() }, () => false), 4)
+  const begun = ENDS.map(({ a }) => ` ${a} > `)
+  const rest = before.filter(text => !begun.some(start => text.includes(start)))
+  t.same(
+    listed().filter(text => !text.includes('127.0.0.1')),
+    rest,
+  )
+})
+
 t.test('cutConnections() is asked about ports and addresses before and after translation', async t => {
   await talk(t)
   const [{ a, b, service }] = ENDS
