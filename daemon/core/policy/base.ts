@@ -1,5 +1,5 @@
 import { addressType } from '../../../cni/core/netlink/field.ts'
-import { FAMILIES, type Family } from '../../../ipam/core/ip.ts'
+import { FAMILIES, type Family, parseCidr } from '../../../ipam/core/ip.ts'
 import { type Direction, DIRECTIONS } from './network-policy.ts'
 import { type AddressSide, type Chain, type Match, type NftSet, PREFIX, type Rule } from './rule-set.ts'
 
@@ -7,7 +7,9 @@ import { type AddressSide, type Chain, type Match, type NftSet, PREFIX, type Rul
  * What is there however many policies and pods there are:
  *
  *   policy-forward (postrouting: after DNAT, before SNAT; packets of pods, of the node and by IPVS all come here)
- *     of a connection that was let through, neighbour discovery, from the node to its own pods, a pod to itself -> accept
+ *     of a connection that was let through, neighbour discovery, from the node to its own pods -> accept
+ *     from pod to pod over their bridge, by link-local or multicast addresses -> drop
+ *     from a pod to itself -> accept
  *     of no known connection, and none that begins one -> jump policy-midstream
  *     jump policy-egress: where does saddr lead in policy-egress4 or 6 -> the pod's chain
  *     jump policy-ingress: where does daddr lead in policy-ingress4 or 6 -> the pod's chain
@@ -23,6 +25,10 @@ import { type AddressSide, type Chain, type Match, type NftSet, PREFIX, type Rul
  *
  * What pods send to the node itself meets none of this: no policy comes between a pod and the node that it runs on,
  * whatever address either uses (https://kubernetes.io/docs/concepts/services-networking/network-policies/, at IP blocks).
+ *
+ * Pods of a node share a link, and policies know them by their own addresses. Where the bridge keeps its ports apart, they
+ * reach each other by routing alone. With br_netfilter it cannot, as it is the bridge then that takes what is for a Service
+ * to a pod's port; but then what is bridged comes here as well, and is not to be by other addresses.
  *
  * policy-midstream keeps cut connections cut. When an entry of conntrack is deleted, the next packet of its connection
  * makes another, as if it began one (nf_conntrack_tcp_loose); and when the server sends it, a connection to the client's
@@ -95,6 +101,7 @@ export const baseChains = (log: boolean): Map<string, Chain> =>
           accept({ kind: 'established' }),
           accept({ kind: 'discovery' }),
           accept({ kind: 'own-node' }),
+          ...LINK_NETWORKS.map(bridged),
           ...FAMILIES.map(self),
           midstream('tcp'),
           midstream('sctp'),
@@ -106,6 +113,22 @@ export const baseChains = (log: boolean): Map<string, Chain> =>
   ])
 
 const accept = (match: Match): Rule => ({ matches: [match], verdict: { kind: 'accept' } })
+
+/** Addresses that are of one link only, or of many there: those by which pods reach each other past their own. */
+const LINK_NETWORKS: readonly Omit<Extract<Match, { kind: 'bridged' }>, 'kind'>[] = (
+  [
+    ['saddr', 'fe80::/10'],
+    ['daddr', 'fe80::/10'],
+    ['daddr', 'ff00::/8'],
+    ['daddr', '224.0.0.0/3'],
+  ] as const
+).map(([side, network]) => ({ side, network: parseCidr(network)! }))
+
+const bridged = (match: (typeof LINK_NETWORKS)[number]): Rule => ({
+  matches: [{ kind: 'bridged', ...match }],
+  counts: true,
+  verdict: { kind: 'drop' },
+})
 
 const self = (family: Family): Rule =>
   accept({ kind: 'set', family, parts: ['saddr', 'daddr'], set: selfSet(family) })

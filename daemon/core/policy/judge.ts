@@ -63,8 +63,10 @@ function isMet(context: Context, match: Match): boolean {
   const { packet, node } = context
   switch (match.kind) {
     case 'established':
+    case 'bridged':
     case 'midstream':
-      // A first packet is neither of a known connection nor of one that began before.
+      // A first packet is neither of a known connection nor of one that began before; and whom policies know by his
+      // address is in none of the networks that are of one link.
       return false
     case 'discovery':
       return packet.protocol === 'discovery'

@@ -1,3 +1,5 @@
+import { formatCidr } from '../../../ipam/core/ip.ts'
+import { BRIDGE } from '../conflist.ts'
 import {
   type Chain,
   type Element,
@@ -76,6 +78,11 @@ function formatMatch(match: Match): string {
       // The address alone would do for IPv4; with IPv6 the kernel lets others send from it. Only what is made here came in
       // by no interface.
       return 'iif 0 fib saddr type local'
+    case 'bridged': {
+      const { side, network } = match
+      // What was routed came in by an interface, whatever bridge it came from.
+      return `iif 0 oifname "${BRIDGE}" ${network.ip.family.word} ${side} ${formatCidr(network)}`
+    }
     case 'midstream':
       return MIDSTREAM[match.protocol]
     case 'set': {

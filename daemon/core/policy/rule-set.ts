@@ -5,7 +5,7 @@ import {
   formatFields,
   type Protocol,
 } from '../../../cni/core/netlink/field.ts'
-import type { Family, Ip } from '../../../ipam/core/ip.ts'
+import type { Cidr, Family, Ip } from '../../../ipam/core/ip.ts'
 
 /*
  * The policies' part of table `inet podwire` as data. All names begin with `policy-`: nothing else in the table does, and
@@ -56,6 +56,8 @@ export type Match =
   | { readonly kind: 'discovery' }
   /** The node itself sends it. */
   | { readonly kind: 'own-node' }
+  /** The pods' bridge itself takes it from one to another, where br_netfilter is, and that end is in this network. */
+  | { readonly kind: 'bridged'; readonly side: AddressSide; readonly network: Cidr }
   /** It is of this protocol and not one that begins a connection. */
   | { readonly kind: 'midstream'; readonly protocol: 'tcp' | 'sctp' }
   /** These parts of it, together, are in a set. */
