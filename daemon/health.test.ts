@@ -46,7 +46,16 @@ t.test('Health says that something fails from the start', async t => {
 
 t.test('Health is ready when all parts that count are in order', async t => {
   const { health, clock } = stage()
-  for (const part of ['api', 'node', 'install', 'socket', 'sysctls', 'routes', 'masquerade', 'policy'] as const)
+  for (const part of [
+    'api',
+    'node',
+    'install',
+    'socket',
+    'sysctls',
+    'routes',
+    'masquerade',
+    'policy',
+  ] as const)
     health.succeeded(part)
   t.equal(health.readiness({}).ok, false)
   health.succeeded('conflist')

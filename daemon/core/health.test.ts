@@ -27,6 +27,7 @@ t.test('readiness() has one line for each part, with what is known of it, and a 
 [+] sysctls: in order
 [+] routes: 3 of 3 present
 [+] masquerade: in order
+[+] policy: in order
 [+] conflist: in order
 [+] sweep: in order
 ready
@@ -50,6 +51,7 @@ t.test('readiness() names what the node waits for, and for how long it fails', a
 [+] sysctls: in order
 [+] routes: in order
 [-] masquerade: failing for 12 s: nft is missing
+[+] policy: in order
 [+] conflist: in order
 [!] sweep: failing for 10 s: no space left
 not ready: api, node, masquerade
