@@ -21,7 +21,7 @@ tests = $(wildcard $(addsuffix /*.test.ts,$(1)))
 SHELL := /bin/bash -o pipefail
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help build demo test format types lint unit netns fast conformance image cluster-there test-cluster bench bench-nodes
+.PHONY: help build demo test format types lint unit netns fast conformance image cluster-there test-cluster bench bench-nodes bench-policy
 .PHONY: golden kind-there kind-up kind-down e2e fmt clean
 
 help: ## Print this help
@@ -66,6 +66,10 @@ bench: build ## Measure Podwire beside the reference plugins; ROUNDS=100, PARTS=
 
 bench-nodes: build ## Time the daemon in a cluster of 5,000 Nodes
 	@test/isolated node test/bench/nodes.ts $(NODES)
+
+bench-policy: build ## Measure 200 NetworkPolicies with 1,000 pods; ROUNDS=40, PARTS="load change traffic daemon"
+	@deploy/prerequisites bench
+	@node test/bench/policy.ts $(ROUNDS) $(PARTS)
 
 image: dist/podwire-image.tar ## Make the image localhost/podwire:dev, as an archive in dist/
 

@@ -78,6 +78,8 @@ export class ControlPlane {
       `--cert-dir=${folder}`,
       `--token-auth-file=${folder}/tokens`,
       '--authorization-mode=RBAC',
+      // It would want the account of each pod, which a controller makes that is not there.
+      '--disable-admission-plugins=ServiceAccount',
       '--service-account-issuer=https://kubernetes.default.svc',
       `--service-account-key-file=${folder}/sa.pub`,
       `--service-account-signing-key-file=${folder}/sa.key`,

@@ -5,6 +5,15 @@ const NODES = '/api/v1/nodes'
 /** Requests at a time. */
 const WORKERS = 16
 
+/** Does something for each number below this, several at a time. */
+export async function forEach(count: number, work: (index: number) => Promise<unknown>): Promise<void> {
+  let next = 0
+  const goOn = async (): Promise<void> => {
+    while (next < count) await work(next++)
+  }
+  await Promise.all(Array.from({ length: WORKERS }, goOn))
+}
+
 /** The nodes of a cluster, as far as the API server can tell: nothing runs on them. */
 export class Crowd {
   readonly #plane: ControlPlane
@@ -14,12 +23,8 @@ export class Crowd {
   }
 
   /** Registers the nodes from place 0 on. */
-  async gather(size: number): Promise<void> {
-    let next = 0
-    const work = async (): Promise<void> => {
-      while (next < size) await this.add(next++)
-    }
-    await Promise.all(Array.from({ length: WORKERS }, work))
+  gather(size: number): Promise<void> {
+    return forEach(size, place => this.add(place))
   }
 
   add(place: Place): Promise<string> {

@@ -1,10 +1,11 @@
 import { type Quantiles, quantiles } from './numbers.ts'
 
-/** The parts of the benchmark, in the order in which they run. */
+/** The parts of the benchmark, in the order in which they run, and those of the one for policies. */
 export const PARTS = ['latency', 'throughput', 'traffic', 'growth'] as const
-export type Part = (typeof PARTS)[number]
+export const POLICY_PARTS = ['load', 'change', 'traffic', 'daemon'] as const
+export type Part = (typeof PARTS)[number] | (typeof POLICY_PARTS)[number]
 
-export type Unit = 'ms' | 'MB' | 'Gbit/s' | 'µs' | 'times'
+export type Unit = 'ms' | 'MB' | 'Gbit/s' | 'µs' | 'times' | 'count'
 
 /** One thing that was measured of one system. */
 export interface Figure {

@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline'
 import { startChild } from './child.ts'
+import { nft } from './subject.ts'
 
 interface Expectation {
   readonly line: RegExp
@@ -49,4 +50,13 @@ export class Monitor {
       expectation.resolve(now)
     }
   }
+}
+
+/** Tells of elements that come and go in sets and maps; it listens when this returns. */
+export async function monitorElements(): Promise<Monitor> {
+  // It passes over elements of sets that it has not seen: this one is there when it looks which there are.
+  nft('add table inet bench; add set inet bench probe { type mark; }')
+  const monitor = new Monitor('nft', 'monitor', 'elements')
+  await monitor.hears(/ bench /, () => nft('flush set inet bench probe; add element inet bench probe { 1 }'))
+  return monitor
 }

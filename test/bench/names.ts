@@ -31,11 +31,45 @@ export const withMany = (verb: Verb, count: number, what: 'attachments' | 'reser
 
 export const STREAM = 'TCP throughput'
 export const REQUEST = 'TCP request and answer'
+export const CONNECTION = 'new TCP connection'
+/** The same as a multiple of what it was without any policy in the same round. */
+export const besideNone = (name: string): string => `${name}, as a multiple of no policy`
 /** The same as a multiple of what ptp had in the same round. */
 export const besidePtp = (name: string): string => `${name}, as a multiple of ptp`
 
+/** The benchmark for policies: rules in the kernel, and how long nft takes for them. */
+export const RULES = 'rules'
+export const LOAD_BY_NFT = 'loaded by nft'
+export const COMPILED = 'compiled'
+export const LOADED = 'loaded'
+export const BOTH = 'compiled and loaded'
+/** So many pods of the cluster are on this node. */
+export const withPods = (name: string, pods: number): string =>
+  `${name}, ${pods.toLocaleString('en')} pods on this node`
+
+/** Changes of one pod, in the order in which they are made. */
+export const POD_CHANGES = ['a pod comes', 'a pod has other labels', 'a pod goes'] as const
+export type PodChange = (typeof POD_CHANGES)[number]
+export const POLICY_CHANGES = ['a policy comes', 'a policy goes'] as const
+export type Change = PodChange | (typeof POLICY_CHANGES)[number]
+export const fromAnswer = (change: Change): string => `${change}, from the API server's answer`
+export const fromRequest = (change: Change): string => `${change}, from the request`
+export const START = 'start to all rules in force'
+export const MEMORY = 'memory after the start'
+export const MEMORY_FILE = 'of which pages of the program'
+export const MEMORY_PEAK = 'memory at most'
+
 /** Systems in the order in which people read of them. */
-export const SYSTEMS = ['podwire', 'podwire l2', 'podwire l3', 'standalone', 'bridge', 'ptp'] as const
+export const SYSTEMS = [
+  'no policy',
+  'podwire',
+  'podwire l2',
+  'podwire l3',
+  'standalone',
+  'bridge',
+  'ptp',
+  'rule per pair',
+] as const
 /** What these names stand for. */
 export const LEGEND = `podwire: launcher and daemon. standalone: the executable alone. bridge: bridge + host-local, with portmap where there
 is a host port. ptp: ptp + host-local + portmap, as kind has it. kernel: the same netlink messages and nothing else.`

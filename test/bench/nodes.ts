@@ -1,15 +1,13 @@
-import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync } from 'node:fs'
+import { mkdtempSync } from 'node:fs'
 import { cpus, release } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
-import { until } from '../conformance/until.ts'
-import { startLogged } from './child.ts'
 import { ControlPlane, lacksControlPlane } from './control-plane.ts'
 import { Crowd } from './crowd.ts'
-import { Monitor } from './monitor.ts'
-import { internalIp, nodeName, type Place, podCidr } from './node-object.ts'
+import { Monitor, monitorElements } from './monitor.ts'
+import { internalIp, type Place, podCidr } from './node-object.ts'
 import { format } from './numbers.ts'
 import { cpuMs, type Memory, memoryMb } from './process.ts'
+import { connect, ip, nft, startDaemon } from './subject.ts'
 
 /*
  * Measures the daemon in a cluster of thousands of nodes: a real API server that holds their objects, and the kernel
@@ -23,38 +21,6 @@ const IDLE_SECONDS = 60
 /** Kubelets send their status at least that often. */
 const BEAT_SECONDS = 300
 const BEATING_SECONDS = 30
-const PODWIRED = `${import.meta.dirname}/../../dist/podwired`
-
-const ip = (...args: readonly string[]): string => execFileSync('ip', args, { encoding: 'utf8' })
-const nft = (...args: readonly string[]): string => execFileSync('nft', args, { encoding: 'utf8' })
-
-/** Makes this namespace a node whose network holds all others, so that each can be routed to. */
-function connect(): void {
-  ip('link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', 'segment')
-  ip('address', 'add', `${internalIp(0)}/16`, 'dev', 'eth0')
-  for (const name of ['eth0', 'segment']) ip('link', 'set', name, 'up')
-  ip('route', 'add', 'default', 'via', '172.16.255.254')
-}
-
-/** A daemon at work. */
-interface Subject {
-  readonly pid: number
-  /** From its start to the moment when all of its state was in force. */
-  readonly startMs: number
-}
-
-async function startDaemon(folder: string, kubeconfig: string): Promise<Subject> {
-  const folders = [`--cni-bin-dir=${folder}/bin`, `--cni-conf-dir=${folder}/conf`]
-  const args = [`--kubeconfig=${kubeconfig}`, `--node-name=${nodeName(0)}`, ...folders]
-  const started = performance.now()
-  const { pid } = startLogged(PODWIRED, args, `${folder}/podwired.log`)
-  await until('the daemon to be ready', isReady, { deadline: 120_000 })
-  const startMs = performance.now() - started
-  mustBeComplete()
-  return { pid: pid!, startMs }
-}
-
-const isReady = async (): Promise<boolean> => (await fetch('http://127.0.0.1:9117/readyz')).ok
 
 /** That it calls itself ready is not enough: the kernel is asked. */
 function mustBeComplete(): void {
@@ -69,11 +35,9 @@ function mustBeComplete(): void {
 }
 
 async function startMonitors(): Promise<{ readonly routes: Monitor; readonly rules: Monitor }> {
-  const [routes, rules] = [new Monitor('ip', 'monitor', 'route'), new Monitor('nft', 'monitor', 'elements')]
+  const routes = new Monitor('ip', 'monitor', 'route')
   await routes.hears(/^blackhole 192\.0\.2\.0/, () => ip('route', 'replace', 'blackhole', '192.0.2.0/24'))
-  nft('add table inet bench; add set inet bench probe { type mark; }')
-  await rules.hears(/ bench /, () => nft('flush set inet bench probe; add element inet bench probe { 1 }'))
-  return { routes, rules }
+  return { routes, rules: await monitorElements() }
 }
 
 /** How long one kind of change took, each time. */
@@ -147,6 +111,7 @@ async function measure(folder: string, plane: ControlPlane): Promise<void> {
   await crowd.gather(NODES)
   console.error('Starting the daemon')
   const { pid, startMs } = await startDaemon(folder, plane.kubeconfig)
+  mustBeComplete()
   const afterStart = memoryMb(pid)
   console.error('Changing nodes')
   const { move, remove, add } = await change(crowd)
@@ -175,7 +140,6 @@ async function run(): Promise<void> {
   console.log(`make bench-nodes: ${NODES} nodes; changes ${ROUNDS} times, median / 95th percentile\n`)
   connect()
   const folder = mkdtempSync('/run/bench-')
-  for (const name of ['bin', 'conf']) mkdirSync(`${folder}/${name}`)
   await measure(folder, await ControlPlane.start(`${folder}/plane`, internalIp(0)))
 }
 

@@ -1,26 +1,31 @@
-import { type Part, PARTS } from './figure.ts'
+import type { Part } from './figure.ts'
 
-/** What the benchmark is asked to do. */
-export interface Options {
+/** A benchmark that can be asked for, as a target of `make`. */
+export interface Benchmark<P extends Part> {
+  readonly target: string
+  readonly parts: readonly P[]
+  /** How many rounds it has unless told. */
   readonly rounds: number
-  readonly parts: readonly Part[]
 }
 
-/** So many make the whole of it take less than ten minutes on two processors. */
-const ROUNDS = 100
+/** What a benchmark is asked to do. */
+export interface Options<P extends Part> {
+  readonly rounds: number
+  readonly parts: readonly P[]
+}
 
 /** Reads the command line: a number of rounds, and the parts to run; all of them when none is named. Throws a sentence. */
-export function parseOptions(argv: readonly string[]): Options {
+export function parseOptions<P extends Part>(argv: readonly string[], asked: Benchmark<P>): Options<P> {
   const numbers = argv.filter(word => /^[1-9]\d{0,4}$/.test(word))
-  const parts = PARTS.filter(part => argv.includes(part))
+  const parts = asked.parts.filter(part => argv.includes(part))
   const unknown = argv.find(word => !numbers.includes(word) && !parts.some(part => part === word))
   if (unknown !== undefined || numbers.length > 1)
     throw new Error(
-      `Cannot use "${unknown ?? numbers.join(' ')}": give ROUNDS=N and PARTS="${PARTS.join(' ')}"`,
+      `Cannot use "${unknown ?? numbers.join(' ')}": give ROUNDS=N and PARTS="${asked.parts.join(' ')}"`,
     )
-  return { rounds: Number(numbers[0] ?? ROUNDS), parts: parts.length > 0 ? parts : PARTS }
+  return { rounds: Number(numbers[0] ?? asked.rounds), parts: parts.length > 0 ? parts : asked.parts }
 }
 
 /** The command that is asked for the same. */
-export const commandOf = ({ rounds, parts }: Options): string =>
-  `make bench ROUNDS=${rounds}${parts.length === PARTS.length ? '' : ` PARTS="${parts.join(' ')}"`}`
+export const commandOf = <P extends Part>({ rounds, parts }: Options<P>, asked: Benchmark<P>): string =>
+  `make ${asked.target} ROUNDS=${rounds}${parts.length === asked.parts.length ? '' : ` PARTS="${parts.join(' ')}"`}`

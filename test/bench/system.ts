@@ -11,6 +11,8 @@ export interface Network {
   readonly place: number
   readonly wish: Wish
   readonly mode?: 'l2' | 'l3'
+  /** As in the conflist of a node: what pods of one bridge send each other goes through the node's own stack. */
+  readonly portIsolation?: true
 }
 
 /** Who wires pods, with everything that a runtime must know to have it done. */
@@ -42,7 +44,7 @@ export const dataDirOf = ({ name }: Network): string => `/run/bench/${name}`
 
 /** What plugins of both kinds are told alike. */
 function pluginConfig(type: string, ipam: string, network: Network): PluginConfig {
-  const { name, wish, mode } = network
+  const { name, wish, mode, portIsolation } = network
   const addresses = { type: ipam, dataDir: dataDirOf(network), ranges: [[{ subnet: subnetOf(network) }]] }
   return {
     cniVersion: '1.0.0',
@@ -51,6 +53,7 @@ function pluginConfig(type: string, ipam: string, network: Network): PluginConfi
     ...(type === 'ptp' ? {} : { bridge: name, isGateway: true }),
     ...(wish === 'masquerade' ? { ipMasq: true } : {}),
     ...(mode === undefined ? {} : { mode }),
+    ...(portIsolation === undefined ? {} : { portIsolation }),
     ipam: { ...addresses, routes: [{ dst: '0.0.0.0/0' }] },
   }
 }

@@ -8,6 +8,9 @@ const SHOWN: Readonly<Record<Part, readonly (keyof Quantiles)[]>> = {
   throughput: ['median'],
   traffic: ['median'],
   growth: ['median', 'p95'],
+  load: ['median', 'max'],
+  change: ['median', 'p95'],
+  daemon: ['median', 'p95'],
 }
 
 /** The figures of one part as text: a line for each name, a column for each system. */
