@@ -75,6 +75,19 @@ t.test(
   },
 )
 
+t.test('nothing is lost of what is heard while other rules are on their way to the kernel', async t => {
+  const node = await start(t)
+  const pod = await node.run({ namespace: 'shop', name: 'a' })
+  const deny = (i: number) => policy(`deny-${i}`, { podSelector: {}, ingress: [{ ports: [{ port: i }] }] })
+  const many = Array.from({ length: 30 }, (_, i) => deny(i + 1))
+  await Promise.all(many.map(each => node.api.set('NetworkPolicy', each)))
+  const rules = () => node.lab.inside(node.lab.host, 'nft', 'list', 'table', 'inet', 'podwire')
+  await until('the last to be in force', async () =>
+    new RegExp(`dport .*30.* return comment "shop/deny-30 ingress\\[0\\]"`).test(await rules()),
+  )
+  t.match(await rules(), new RegExp(`${pod.addresses[0]} comment "shop/a" : goto`))
+})
+
 t.test('a pod that the API server has not told of is closed until it has', async t => {
   const node = await start(t)
   const known = await node.run({ namespace: 'free', name: 'known' })
