@@ -7,6 +7,7 @@ import { plan } from './core/plan/plan.ts'
 import { attachedPod, attachmentId } from './core/pod.ts'
 import { describe } from './core/describe.ts'
 import { applyAll, quietly } from './edge/apply.ts'
+import { forgetWaiting } from './edge/neighbour.ts'
 import { Netlink } from './edge/netlink.ts'
 import { Netns } from './edge/netns.ts'
 import { observeNode } from './edge/observe.ts'
@@ -38,7 +39,7 @@ export async function add(call: AttachmentCall): Promise<Result> {
   await using undo = new AsyncDisposableStack()
   const result = completeGateways(config, await askAddresses(call, config, undo, ending))
   refuseNarrow(config, node, result)
-  await applyPolicies(call, result, undo)
+  await applyPolicies(call, config, result, host, undo)
   await applyAll(
     plan({ config, network: call.config.name, attachment: call.attachment, result, node }),
     sites,
@@ -65,20 +66,20 @@ async function askAddresses(
 /** Before there is a link: a pod is never open, not even for a moment. */
 async function applyPolicies(
   call: AttachmentCall,
+  { bridge }: PluginConfig,
   result: Result,
+  host: Site,
   undo: AsyncDisposableStack,
 ): Promise<void> {
   const id = attachmentId(call.config.name, call.attachment)
-  const pod = attachedPod(
-    call.env.args,
-    id,
-    result.ips.map(({ address }) => address.ip),
-  )
+  const addresses = result.ips.map(({ address }) => address.ip)
+  const pod = attachedPod(call.env.args, id, addresses)
   if (pod === undefined) return
   const { policies } = call.world
   // Registered first: what fails half-way is to be undone too.
   undo.defer(() => quietly(call, () => policies.detach(id)))
   await policies.attach(pod)
+  forgetWaiting(host, bridge, addresses)
   call.trace.step(`# policies know of pod ${pod.namespace}/${pod.name}`)
 }
 

@@ -52,3 +52,25 @@ test('a round that fails fails for those who shared it, and for nobody after', a
   under[2]!.resolve()
   await later
 })
+
+test('never two rounds at a time, whenever somebody asks', async t => {
+  let [underWay, most] = [0, 0]
+  const asked: Promise<void>[] = []
+  /** Asks at each step of the promises by which one round follows another. */
+  async function ask(): Promise<void> {
+    for (let step = 0; step < 10; step += 1) {
+      asked.push(rounds.run())
+      await Promise.resolve()
+    }
+  }
+  const rounds = new Rounds(async () => {
+    underWay += 1
+    most = Math.max(most, underWay)
+    await new Promise(setImmediate)
+    if (asked.length === 0) void ask()
+    underWay -= 1
+  })
+  await rounds.run()
+  await Promise.all(asked)
+  t.equal(most, 1)
+})

@@ -13,12 +13,14 @@ export class Rounds {
 
   /** Done when a round is over that has begun since; throws what that round has thrown. */
   run(): Promise<void> {
+    // It comes first: between two rounds there is none under way, and a next one.
+    if (this.#next !== undefined) return this.#next
     if (this.#current === undefined) return this.#begin()
     const begin = (): Promise<void> => {
       this.#next = undefined
       return this.#begin()
     }
-    return (this.#next ??= this.#current.then(begin, begin))
+    return (this.#next = this.#current.then(begin, begin))
   }
 
   #begin(): Promise<void> {

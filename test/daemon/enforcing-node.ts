@@ -105,10 +105,9 @@ export class EnforcingNode {
     this.api.set('Pod', podObject(pod, addresses))
 
   /** ADDs a pod as a container runtime does, and starts nothing in it. */
-  async add(pod: PodName): Promise<WiredPod> {
+  async add(pod: PodName, netns = this.lab.namespace()): Promise<WiredPod> {
     this.#pods += 1
-    const { lab } = this
-    const wired = { labels: {}, uid: uidOf(pod), ...pod, id: `c${this.#pods}`, netns: lab.namespace() }
+    const wired = { labels: {}, uid: uidOf(pod), ...pod, id: `c${this.#pods}`, netns }
     const { code, stdout, json } = await this.call('ADD', wired)
     if (code !== 0) throw new Error(`Cannot ADD ${pod.name}: ${stdout}`)
     const [first, second] = (json.ips as { address: string }[]).map(ip => ip.address.replace(/\/.*/, ''))

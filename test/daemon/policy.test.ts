@@ -75,6 +75,25 @@ t.test(
   },
 )
 
+t.test('nothing that was sent to a pod’s address before it was there reaches the pod', async t => {
+  const node = await start(t)
+  await node.api.set('NetworkPolicy', DENY)
+  await until('the policy to be heard of', async () => node.hasState('policy/namespaces/shop'))
+  const sender = await talk(t, node, await node.run({ namespace: 'free', name: 'sender' }))
+  const before = await node.run({ namespace: 'free', name: 'before' })
+  const coming = before.addresses.map(address => address.replace(/\d+$/, last => `${Number(last) + 1}`))
+  const netns = node.lab.namespace()
+  const arrived = await node.lab.count(netns, 'input', 'th dport 7000')
+  const sending = sender.reach(...coming)
+  const waiting = async () => (await node.lab.inside(node.lab.host, 'ip', 'neighbour')).match(/INCOMPLETE/g)
+  await until('the packets to wait for their receiver', async () => (await waiting())?.length === 2)
+  const pod = { namespace: 'shop', name: 'late' }
+  await node.announce(pod)
+  t.same((await node.add(pod, netns)).addresses, coming)
+  t.ok((await sending).every(answer => answer.startsWith('failed')))
+  t.equal(await arrived(), 0)
+})
+
 t.test('nothing is lost of what is heard while other rules are on their way to the kernel', async t => {
   const node = await start(t)
   const pod = await node.run({ namespace: 'shop', name: 'a' })
