@@ -11,6 +11,7 @@ import { testNames } from './names.ts'
 import { testNodes } from './nodes.ts'
 import { testObservation } from './observe.ts'
 import { testOutside } from './outside.ts'
+import { testPolicies } from './policy/policies.ts'
 import { testReach } from './reach.ts'
 import { testReady } from './ready.ts'
 import { testRestart } from './restart.ts'
@@ -59,6 +60,7 @@ export async function testLife({ nodes, families }: Run): Promise<void> {
     await topic('the world outside', t => testOutside(t, stage, cast))
     await topic('many pods', t => testChurn(t, stage))
     await topic('observation', t => testObservation(t, stage))
+    await topic('policies', t => testPolicies(t, stage))
     await topic('the daemon restarts', t => testRestart(t, stage, cast))
     await topic('the API server is away', t => testApiAway(t, stage, cast))
     await makeLeak(stage)
