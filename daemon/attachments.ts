@@ -1,6 +1,6 @@
 import { type Attached, formatAttached } from '../cni/core/pod.ts'
 import { rememberedPods } from '../cni/edge/policies.ts'
-import type { Ip } from '../ipam/core/ip.ts'
+import { formatIp, type Ip } from '../ipam/core/ip.ts'
 import type { Log } from './core/log.ts'
 import type { Compiler } from './core/policy/compile.ts'
 
@@ -20,22 +20,27 @@ export class Attachments {
     this.#compiler.attach(pod)
   }
 
-  /** Answers with the addresses that nobody has by now. */
-  remove(id: string): readonly Ip[] {
-    const pod = this.#pods.get(id)
-    this.#pods.delete(id)
-    this.#compiler.detach(id)
-    return pod?.addresses ?? []
+  /** The addresses of an attachment that no other has. */
+  addressesOfOnly(id: string): readonly Ip[] {
+    const others = [...this.#pods.values()].filter(pod => pod.id !== id)
+    const held = new Set(others.flatMap(({ addresses }) => addresses.map(formatIp)))
+    return (this.#pods.get(id)?.addresses ?? []).filter(ip => !held.has(formatIp(ip)))
   }
 
-  /** Takes in what others remember who wire pods when the daemon cannot; answers with the addresses that nobody has by now. */
-  sync(): readonly Ip[] {
+  remove(id: string): void {
+    this.#pods.delete(id)
+    this.#compiler.detach(id)
+  }
+
+  /** Takes in what others remember who wire pods when the daemon does not; answers whether that is news. */
+  sync(): boolean {
     const pods = rememberedPods(problem => this.#log.warn({}, problem))
     const remembered = new Map(pods.map(pod => [pod.id, pod]))
     const gone = [...this.#pods.values()].filter(pod => !isSame(pod, remembered.get(pod.id)))
-    const left = gone.flatMap(({ id }) => this.remove(id))
-    for (const pod of remembered.values()) if (!this.#pods.has(pod.id)) this.add(pod)
-    return left
+    for (const { id } of gone) this.remove(id)
+    const come = pods.filter(({ id }) => !this.#pods.has(id))
+    for (const pod of come) this.add(pod)
+    return gone.length + come.length > 0
   }
 }
 

@@ -7,6 +7,8 @@ import type { RuleSet } from './core/policy/rule-set.ts'
 import { Rounds } from './core/rounds.ts'
 import { cutConnections, ownAddresses } from './edge/connections.ts'
 
+type Pods = Readonly<Record<Direction, ReadonlySet<string>>>
+
 /** What a {@link Cutter} works with. */
 export interface CutterOptions {
   /** The name of this node. */
@@ -23,31 +25,47 @@ export interface CutterOptions {
 export class Cutter {
   readonly #options: CutterOptions
   readonly #rounds = new Rounds(() => this.#round())
-  #pods: Record<Direction, Set<string>> = { ingress: new Set(), egress: new Set() }
+  #pods: Record<Direction, ReadonlySet<string>> = { ingress: new Set(), egress: new Set() }
   #rules: RuleSet | undefined
 
   constructor(options: CutterOptions) {
     this.#options = options
   }
 
-  /** Has the connections of pods with these addresses judged by rules that are in force. */
-  judge(pods: Readonly<Record<Direction, ReadonlySet<string>>>, rules: RuleSet): void {
+  /** Has the connections of pods with these addresses judged by rules that are in force, and those that are left from before. */
+  judge(pods: Pods, rules: RuleSet): void {
     this.#rules = rules
-    if (pods.ingress.size + pods.egress.size === 0) return
-    for (const direction of DIRECTIONS)
-      this.#pods[direction] = new Set([...this.#pods[direction], ...pods[direction]])
+    this.#add(pods)
+    if (DIRECTIONS.every(direction => this.#pods[direction].size === 0)) return
     const { log } = this.#options
     this.#rounds
       .run()
       .catch((error: unknown) =>
-        log.error({}, `Cannot cut connections that NetworkPolicies no longer allow: ${messageOf(error)}`),
+        log.error(
+          {},
+          `Cannot cut connections that NetworkPolicies no longer allow: ${messageOf(error)}; trying again soon`,
+        ),
       )
   }
 
+  #add(pods: Pods): void {
+    for (const direction of DIRECTIONS) this.#pods[direction] = this.#pods[direction].union(pods[direction])
+  }
+
   async #round(): Promise<void> {
-    const { node, log, cut } = this.#options
-    const [pods, rules] = [this.#pods, this.#rules!]
+    const pods = this.#pods
     this.#pods = { ingress: new Set(), egress: new Set() }
+    try {
+      await this.#cut(pods)
+    } catch (error) {
+      this.#add(pods)
+      throw error
+    }
+  }
+
+  async #cut(pods: Pods): Promise<void> {
+    const { node, log, cut } = this.#options
+    const rules = this.#rules!
     const own = ownAddresses()
     const connections = await cutConnections(
       pods,

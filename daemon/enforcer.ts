@@ -19,6 +19,8 @@ export interface EnforcerOptions {
   readonly log: Log
   /** Told how long a round took, in milliseconds. */
   readonly timed: (step: 'compile' | 'apply', milliseconds: number) => void
+  /** Told that all rules were loaded: what others did to those before is gone. */
+  readonly loaded: () => void
   /** Told which pods' connections may be forbidden by the rules that are in force now. */
   readonly tightened: (pods: Readonly<Record<Direction, ReadonlySet<string>>>, rules: RuleSet) => void
 }
@@ -74,14 +76,14 @@ export class Enforcer {
   async #apply(wanted: RuleSet): Promise<void> {
     const { world, log } = this.#options
     const present = await this.#takePresent()
-    if (present === undefined || !(await this.#change(present, wanted))) {
+    const isLoaded = present === undefined || !(await this.#change(present, wanted))
+    if (isLoaded) {
       await loadPolicy(world, wanted)
-      log.info(
-        {},
-        `Loaded the rules of all NetworkPolicies: ${wanted.chains.size} chains, ${wanted.sets.size} sets`,
-      )
+      const size = `${wanted.chains.size} chains, ${wanted.sets.size} sets`
+      log.info({}, `Loaded the rules of all NetworkPolicies: ${size}`)
     }
     this.#present = wanted
+    if (isLoaded) this.#options.loaded()
   }
 
   /** A failure may leave it unknown what is in force, so it is until the round has ended well. */

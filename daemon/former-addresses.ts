@@ -1,31 +1,32 @@
-import { formatIp, type Ip } from '../ipam/core/ip.ts'
+import { type Cidr, contains, formatIp, type Ip } from '../ipam/core/ip.ts'
 import { Rounds } from './core/rounds.ts'
-import { forgetConnections } from './edge/connections.ts'
+import { forgetConnections, removeChosen } from './edge/connections.ts'
 
 /**
- * Addresses that pods of this node had. The kernel still knows their connections, and lets these pass: nobody else may
- * have such an address before they are forgotten.
+ * Addresses of pods that are gone. The kernel still knows their connections, and lets these pass: nobody else may have
+ * such an address before they are forgotten.
  */
 export class FormerAddresses {
   readonly #left = new Map<string, Ip>()
   readonly #rounds = new Rounds(() => this.#round())
 
-  /** A pod with these addresses is gone, and sends nothing any more. Done when its connections are forgotten. */
-  leave(addresses: readonly Ip[]): Promise<void> {
-    // Another object each time: what is left again while a round is under way stays for the next.
-    for (const ip of addresses) this.#left.set(formatIp(ip), { ...ip })
-    return this.#rounds.run()
+  /** Forgets the connections of a pod that sends nothing any more; those of others that go meanwhile with them. */
+  async forget(addresses: readonly Ip[]): Promise<void> {
+    if (addresses.length === 0) return
+    for (const ip of addresses) this.#left.set(formatIp(ip), ip)
+    await this.#rounds.run()
   }
 
-  /** Done when nothing of these addresses' former pods is left. */
-  async cleaned(addresses: readonly Ip[]): Promise<void> {
-    if (addresses.some(ip => this.#left.has(formatIp(ip)))) await this.#rounds.run()
+  /** Forgets the connections of all addresses in these networks that nobody has. */
+  async forgetUnowned(networks: readonly Cidr[], isOwned: (address: string) => boolean): Promise<void> {
+    const isFormer = (ip: Ip): boolean =>
+      networks.some(network => contains(network, ip)) && !isOwned(formatIp(ip))
+    await removeChosen(({ original, reply }) => isFormer(original.source) || isFormer(reply.source))
   }
 
   async #round(): Promise<void> {
     const left = [...this.#left]
-    if (left.length === 0) return
     await forgetConnections(left.map(([, ip]) => ip))
-    for (const [text, ip] of left) if (this.#left.get(text) === ip) this.#left.delete(text)
+    for (const [text] of left) this.#left.delete(text)
   }
 }

@@ -17,6 +17,8 @@ export interface HeardOptions {
   readonly log: Log
   /** Something is other than it was. */
   readonly changed: () => void
+  /** Everything has been listed. */
+  readonly listed: () => void
   /** A pod is there, or has changed. */
   readonly arrived: (pod: PodKey) => void
 }
@@ -70,12 +72,14 @@ export class Heard {
   }
 
   #hearing<T extends Named>(kind: Kind, into: Into<T>): Hearing<T> {
-    const { changed } = this.#options
+    const { changed, listed } = this.#options
     return {
       synced: items => {
         for (const item of items) this.#complain(kind, item)
         into.replace(items)
+        const wasMissing = this.missing.length > 0
         this.#listed.add(kind)
+        if (wasMissing && this.missing.length === 0) listed()
         changed()
       },
       changed: item => {

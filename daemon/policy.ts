@@ -3,7 +3,7 @@ import { forgetPod, rememberPod, WITHOUT_DAEMON } from '../cni/edge/policies.ts'
 import { CniError, messageOf } from '../cni/spec/error.ts'
 import type { Policies } from '../cni/spec/policies.ts'
 import type { World } from '../cni/spec/world.ts'
-import { type Cidr, formatIp, type Ip } from '../ipam/core/ip.ts'
+import { type Cidr, formatIp } from '../ipam/core/ip.ts'
 import { Arrivals } from './arrivals.ts'
 import { Attachments } from './attachments.ts'
 import type { Cluster, Touched } from './core/cluster.ts'
@@ -14,6 +14,7 @@ import type { PolicyOptions } from './core/options.ts'
 import { compile, Compiler } from './core/policy/compile.ts'
 import { podKey } from './core/policy/objects.ts'
 import { Cutter } from './cutter.ts'
+import { ownAddresses } from './edge/connections.ts'
 import { filtersBridged, isolatePorts } from './edge/isolation.ts'
 import { keepNamespaces } from './edge/policy-state.ts'
 import { Enforcer, type EnforcerOptions } from './enforcer.ts'
@@ -65,6 +66,8 @@ export class Policy implements Part, Policies {
   readonly report: PolicyReport
   /** Whether everything is known, so that rules can be compiled. */
   #isOn = false
+  #hasFailed = false
+  #isClean = false
 
   constructor(made: PolicyPartOptions) {
     const { nodeName, options, world, log, watcher } = made
@@ -80,6 +83,7 @@ export class Policy implements Part, Policies {
       world,
       log,
       timed: watcher.timed,
+      loaded: () => this.#attachments.sync() && this.#enforce(),
       tightened: ({ ingress, egress }, rules) => {
         const pods = { ingress: ingress.difference(this.#fresh), egress: egress.difference(this.#fresh) }
         if (options.strict) cutter.judge(pods, rules)
@@ -90,6 +94,7 @@ export class Policy implements Part, Policies {
       compiler: this.#compiler,
       log,
       changed: () => this.#enforce(),
+      listed: watcher.listed,
       arrived: key => this.#arrivals.come(key),
     })
   }
@@ -99,11 +104,24 @@ export class Policy implements Part, Policies {
     if (missing.length > 0) throw new Waiting(`the API server has not listed the ${missing.join(', ')} yet`)
     const { cluster } = this.#options
     this.#note(new Set([...cluster.podCidrs(), ...this.#podCidrs.keys()]))
-    this.#leave(this.#attachments.sync())
+    this.#attachments.sync()
     isolatePorts(BRIDGE, NETWORK, !filtersBridged())
-    keepNamespaces(this.#compiler.namespaces)
     this.#isOn = true
     await this.#enforcer.look()
+    keepNamespaces(this.#compiler.namespaces)
+    await this.#forgetFormer()
+    this.#recover()
+  }
+
+  /** Who was here before this process may have left addresses that nobody has forgotten. */
+  async #forgetFormer(): Promise<void> {
+    if (this.#isClean) return
+    const { cluster, nodeName } = this.#options
+    const own = ownAddresses()
+    const isOwned = (address: string): boolean =>
+      own.has(address) || this.#compiler.podAt(address) !== undefined
+    await this.#former.forgetUnowned(cluster.node(nodeName)?.podCidrs ?? [], isOwned)
+    this.#isClean = true
   }
 
   async update({ podCidrs }: Touched): Promise<void> {
@@ -120,7 +138,7 @@ export class Policy implements Part, Policies {
     const addresses = pod.addresses.map(formatIp)
     for (const address of addresses) this.#fresh.add(address)
     try {
-      await Promise.all([this.#await(pod), this.#former.cleaned(pod.addresses)])
+      await this.#await(pod)
       await this.#enforcer.update()
     } catch (error) {
       throw new CniError(
@@ -135,8 +153,9 @@ export class Policy implements Part, Policies {
 
   async detach(id: string): Promise<void> {
     if (!this.#isOn) return WITHOUT_DAEMON.detach(id)
+    await this.#former.forget(this.#attachments.addressesOfOnly(id))
     forgetPod(id)
-    this.#leave(this.#attachments.remove(id))
+    this.#attachments.remove(id)
     this.#enforce()
   }
 
@@ -151,23 +170,25 @@ export class Policy implements Part, Policies {
     )
   }
 
-  /** Puts in force what is known by now; when that fails, the loop goes on trying. */
+  /** Puts in force what is known by now. After a failure that is the loop's, which does not try at each event. */
   #enforce(): void {
-    const { watcher } = this.#options
-    if (!this.#isOn) return this.heard.missing.length === 0 ? watcher.listed() : undefined
-    this.#apply().catch((error: unknown) => watcher.failed(messageOf(error)))
+    if (!this.#isOn || this.#hasFailed) return
+    this.#apply().catch((error: unknown) => {
+      this.#hasFailed = true
+      this.#options.watcher.failed(messageOf(error))
+    })
   }
 
   async #apply(): Promise<void> {
-    keepNamespaces(this.#compiler.namespaces)
     await this.#enforcer.update()
+    keepNamespaces(this.#compiler.namespaces)
   }
 
-  #leave(addresses: readonly Ip[]): void {
-    if (addresses.length === 0) return
-    this.#former.leave(addresses).catch((error: unknown) => {
-      this.#options.log.warn({}, `Cannot forget the connections of pods that are gone: ${messageOf(error)}`)
-    })
+  /** All is well again: what was heard meanwhile is put in force. */
+  #recover(): void {
+    if (!this.#hasFailed) return
+    this.#hasFailed = false
+    this.#enforce()
   }
 
   /** Takes over what the cluster says of some networks. */

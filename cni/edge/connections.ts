@@ -30,12 +30,23 @@ export async function removeConnections(
   const isOfThem = ({ original, reply }: Connection): boolean =>
     sources.has(original.source.value) || answerers.has(reply.source.value)
   if (sources.size + answerers.size === 0) return 0
+  return removeFound(searches(begunBy, answeredBy), each => isOfThem(each) && isChosen(each))
+}
+
+/** Removes all connections that are chosen; answers how many. */
+export const removeChosen = (isChosen: (connection: Connection) => boolean): Promise<number> =>
+  removeFound([EVERYTHING], isChosen)
+
+async function removeFound(
+  asked: readonly Search[],
+  isChosen: (connection: Connection) => boolean,
+): Promise<number> {
   let removed = 0
-  for (const [family, choice] of searches(begunBy, answeredBy)) {
+  for (const [family, choice] of asked) {
     // Each is removed when it is heard of: the loop of events goes on between the parts of a list.
     await dumpAside(dumpConnections(family, choice), ({ body }) => {
       const connection = parseConnection(body)
-      if (connection === undefined || !isOfThem(connection) || !isChosen(connection)) return undefined
+      if (connection === undefined || !isChosen(connection)) return undefined
       unlessAbsent(netlink => netlink.request(deleteConnection(connection)))
       removed += 1
       return undefined
@@ -57,9 +68,10 @@ function searches(begunBy: readonly Ip[], answeredBy: readonly Ip[]): Search[] {
     ...answeredBy.map((ip): Search => [ip.family, { replySource: ip }]),
   ]
   const connections = Number(readSysctl('net/netfilter/nf_conntrack_count') ?? 0)
-  if (connections <= (choices.length - 1) * CONNECTIONS_PER_WALK) return [[undefined, {}]]
+  if (connections <= (choices.length - 1) * CONNECTIONS_PER_WALK) return [EVERYTHING]
   const chosen = choices.filter(([family]) => family === IPV4)
   return chosen.length < choices.length ? [...chosen, [IPV6, {}]] : chosen
 }
 
 type Search = readonly [Family | undefined, Choice]
+const EVERYTHING: Search = [undefined, {}]

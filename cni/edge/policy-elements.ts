@@ -52,7 +52,7 @@ const overtaken = (cause: unknown): CniError =>
 const notThere = ({ namespace, name }: Attached, cause: unknown): CniError =>
   new CniError(
     'try-again',
-    `Cannot close pod ${namespace}/${name}, whose namespace has NetworkPolicies: their chains are not in table "inet podwire"; podwired puts them there, see why it does not run`,
+    `Cannot close pod ${namespace}/${name}, whose namespace has NetworkPolicies: their chains are not in table "inet podwire"; podwired puts them there, see its log`,
     { cause },
   )
 

@@ -3,7 +3,7 @@ import { removeConnections } from '../../cni/edge/connections.ts'
 import { parseIp } from '../../ipam/core/ip.ts'
 import type { Direction } from '../core/policy/network-policy.ts'
 
-export { forgetConnections } from '../../cni/edge/connections.ts'
+export { forgetConnections, removeChosen } from '../../cni/edge/connections.ts'
 export { ownAddresses } from '../../cni/edge/own-addresses.ts'
 
 /**

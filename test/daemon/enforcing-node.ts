@@ -145,6 +145,13 @@ export class EnforcingNode {
     await this.api.delete('Pod', podObject(pod, []))
   }
 
+  /** The connections that the node's kernel knows, as FROM > TO. */
+  async connections(): Promise<string[]> {
+    const program = `${import.meta.dirname}/connections-process.ts`
+    const said = await this.lab.inside(this.lab.host, process.execPath, '--no-warnings', program)
+    return said.trim().split('\n')
+  }
+
   /** Whether the node has a file of the daemon's. */
   hasState = (path: string): boolean => existsSync(join(this.lab.folder, 'state', path))
 

@@ -186,6 +186,24 @@ t.test('a pod that gets a former pod’s address has nothing of what that was al
   t.notOk(await reaches(await talk(t, node, pods.at(-1)!), db))
 })
 
+t.test('a daemon that starts forgets the connections of pods that nobody has told it of', async t => {
+  const node = await start(t)
+  const pod = await node.run({ namespace: 'free', name: 'pod' })
+  const talker = await talk(t, node, pod)
+  const host = await Talker.start(t, node.lab, node.lab.host, 'host')
+  t.ok(await reaches(host, pod))
+  const unknown = '10.1.0.14'
+  await node.lab.inside(node.lab.host, 'ip', 'address', 'add', unknown, 'dev', 'cbr0')
+  t.equal((await talker.reach(unknown)).filter(answer => answer.startsWith('host')).length, 2)
+  await node.lab.inside(node.lab.host, 'ip', 'address', 'del', unknown, 'dev', 'cbr0')
+  await node.stopDaemon()
+  await node.startDaemon()
+  await node.ready()
+  const known = await node.connections()
+  t.equal(known.filter(each => each.includes(unknown)).length, 0)
+  t.ok(known.some(each => each.includes(pod.addresses[0])))
+})
+
 t.test('rules that somebody took away are back with the next look', async t => {
   const node = await start(t, '--resync-seconds=1')
   await node.api.set('NetworkPolicy', DENY)
