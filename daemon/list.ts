@@ -1,7 +1,7 @@
 import { messageOf } from '../cni/spec/error.ts'
 import type { Log } from './core/log.ts'
 import { type ListPage, parseListPage } from './core/watch-event.ts'
-import type { Api } from './edge/kubernetes.ts'
+import { type Api, TooLargeError } from './edge/kubernetes.ts'
 
 /** Objects in one answer, which is held in memory whole: with 5,000 Nodes, 500 take 60 MB more at a start. */
 const PAGE = 250
@@ -23,7 +23,7 @@ export interface Listed<T> {
   readonly version: string
 }
 
-/** Lists a collection page by page; `heard` is called after each. */
+/** Lists a collection page by page; `heard` is called after each. Throws ApiError, or what is wrong with an answer. */
 export async function list<T>(
   { api, path, parse, log }: ListOptions<T>,
   signal: AbortSignal,
@@ -32,12 +32,28 @@ export async function list<T>(
   const items: T[] = []
   let page: ListPage | undefined
   do {
-    const query = { limit: String(PAGE), ...(page?.next === undefined ? {} : { continue: page.next }) }
-    page = parseListPage(await api.get(path, query, signal))
+    const next: object = page?.next === undefined ? {} : { continue: page.next }
+    page = await getPage(query => api.get(path, { ...query, ...next }, signal))
     heard()
     for (const object of page.items) items.push(...read(object, parse, log))
   } while (page.next !== undefined)
   return { items, version: page.version }
+}
+
+/**
+ * Gets a page, with fewer objects where so many are too large: else whoever may write large ones would keep everybody from
+ * being listed. The API server takes another limit with each page.
+ */
+async function getPage(
+  get: (query: { readonly limit: string }) => Promise<unknown>,
+  limit = PAGE,
+): Promise<ListPage> {
+  try {
+    return parseListPage(await get({ limit: String(limit) }))
+  } catch (error) {
+    if (!(error instanceof TooLargeError) || limit === 1) throw error
+    return await getPage(get, limit >> 1)
+  }
 }
 
 /** An object, or nothing when it cannot be read: the others are not to wait for it. */

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs'
 import t, { type Test } from 'tap'
 import { answer, type Answering, FakeApi } from '../../test/support/api.ts'
 import { makeCertificate } from '../../test/support/certificate.ts'
-import { type Api, openApi } from './kubernetes.ts'
+import { type Api, openApi, TooLargeError } from './kubernetes.ts'
 
 const { signal } = new AbortController()
 const get = (api: Api): Promise<unknown> => api.get('/api/v1/nodes', { limit: '1' }, signal)
@@ -90,14 +90,26 @@ t.test('A server that does not answer is given up on', async t => {
     status: undefined,
     message: /^Cannot reach the API server at http:.*nothing came for 0.05 s$/,
   }
-  await t.rejects(get(openApi(fake.kubeconfig, 50)), expected)
-  await t.rejects(linesOf(openApi(fake.kubeconfig, 50)), expected)
+  await t.rejects(get(openApi(fake.kubeconfig, { answerMs: 50 })), expected)
+  await t.rejects(linesOf(openApi(fake.kubeconfig, { answerMs: 50 })), expected)
 })
 
 t.test('A document that stops in the middle is given up on', async t => {
   const fake = await FakeApi.start(t, (_, response) => void response.write('{"items":['))
   const message = /^The connection to the API server broke: nothing came for 0.05 s$/
-  await t.rejects(get(openApi(fake.kubeconfig, 50)), { status: 200, message })
+  await t.rejects(get(openApi(fake.kubeconfig, { answerMs: 50 })), { status: 200, message })
+})
+
+t.test('A document that is too large is not read to its end, and told from other failures', async t => {
+  const fake = await FakeApi.start(t, answer('x'.repeat(98)), answer('x'.repeat(99)))
+  const api = openApi(fake.kubeconfig, { maxDocument: 100 })
+  t.equal(await get(api), 'x'.repeat(98))
+  const error = await get(api).catch((error: unknown) => error)
+  t.ok(error instanceof TooLargeError)
+  t.match(error, {
+    status: 200,
+    message: /^Cannot read \/api\/v1\/nodes: the answer has more than 100 characters$/,
+  })
 })
 
 t.test('A watch that falls silent is given up on after the time that was given for it', async t => {

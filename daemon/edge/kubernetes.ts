@@ -6,13 +6,19 @@ import { messageOf } from '../../cni/spec/error.ts'
 
 /** How to ask the API server. */
 export interface Api {
-  /** GETs a JSON document. Throws {@link ApiError}. */
+  /** GETs a JSON document. Throws {@link ApiError}, a {@link TooLargeError} when there is too much of it. */
   get(path: string, query: Query, signal: AbortSignal): Promise<unknown>
   /**
    * GETs a document that comes line by line, as a watch does; the server has agreed when this returns. Throws
    * {@link ApiError}, also when nothing comes for `silenceMs` milliseconds.
    */
   lines(path: string, query: Query, silenceMs: number, signal: AbortSignal): Promise<AsyncIterable<string>>
+}
+
+/** What the API server may take us, in milliseconds and characters. */
+export interface ApiLimits {
+  readonly answerMs?: number
+  readonly maxDocument?: number
 }
 
 export type Query = Readonly<Record<string, string>>
@@ -31,6 +37,9 @@ export class ApiError extends Error {
   }
 }
 
+/** An answer that is larger than we take: what it tells is to be asked for in smaller parts. */
+export class TooLargeError extends ApiError {}
+
 /** How long the API server may take to answer, and then to say the next bit of a document. */
 const ANSWER_MS = 30_000
 /**
@@ -42,7 +51,8 @@ const CONNECT_MS = 3_000
 const KEEP_ALIVE_MS = 30_000
 /** Far more than any object: etcd takes none over 1.5 MiB. */
 const MAX_LINE = 16 * 1024 * 1024
-const MAX_DOCUMENT = 256 * 1024 * 1024
+/** In characters. Pages of usual objects have a few million, and what has more can be had in smaller ones. */
+const MAX_DOCUMENT = 32 * 1024 * 1024
 const MAX_REFUSAL = 64 * 1024
 
 const CLOCK = 'see whether the clock of this node is right'
@@ -65,9 +75,13 @@ const advised = (text: string, key: string | number): string =>
 
 /**
  * Opens the way to the API server: by a kubeconfig file or, without one, as a pod does. Credentials are read for each
- * request, because tokens and certificates are renewed while the daemon runs. `answerMs`: {@link ANSWER_MS}.
+ * request, because tokens and certificates are renewed while the daemon runs. `answerMs`: {@link ANSWER_MS};
+ * `maxDocument`: {@link MAX_DOCUMENT}.
  */
-export function openApi(kubeconfig: string | undefined, answerMs = ANSWER_MS): Api {
+export function openApi(
+  kubeconfig: string | undefined,
+  { answerMs = ANSWER_MS, maxDocument = MAX_DOCUMENT }: ApiLimits = {},
+): Api {
   const request = async (path: string, query: Query, signal: AbortSignal): Promise<IncomingMessage> => {
     const { url, options } = await address(kubeconfig, path, query)
     const response = await send(url, { ...options, signal, timeout: answerMs })
@@ -75,7 +89,7 @@ export function openApi(kubeconfig: string | undefined, answerMs = ANSWER_MS): A
     throw await refusal(url, response)
   }
   return {
-    get: async (path, query, signal) => documentOf(path, await request(path, query, signal)),
+    get: async (path, query, signal) => documentOf(path, await request(path, query, signal), maxDocument),
     lines: async (path, query, silenceMs, signal) => {
       const response = await request(path, query, signal)
       response.socket.setTimeout(silenceMs)
@@ -84,13 +98,14 @@ export function openApi(kubeconfig: string | undefined, answerMs = ANSWER_MS): A
   }
 }
 
-async function documentOf(path: string, response: IncomingMessage): Promise<unknown> {
+async function documentOf(path: string, response: IncomingMessage, max: number): Promise<unknown> {
   const chunks: string[] = []
   let length = 0
   for await (const chunk of textOf(response)) {
     chunks.push(chunk)
     length += chunk.length
-    if (length > MAX_DOCUMENT) throw new ApiError(`Cannot read ${path}: the answer does not end`, 200)
+    if (length > max)
+      throw new TooLargeError(`Cannot read ${path}: the answer has more than ${max} characters`, 200)
   }
   try {
     return JSON.parse(chunks.join(''))

@@ -3,14 +3,17 @@ import type { Family } from '../../../ipam/core/ip.ts'
 import { dropChain, SIDES } from './base.ts'
 import { hashOf } from './hash.ts'
 import type { Direction, NetworkPolicy, PolicyRule, Port } from './network-policy.ts'
-import type { Pod } from './objects.ts'
-import { type Definition, definePeers, definePorts, type PortName } from './peers.ts'
+import type { NamedPort, Pod } from './objects.ts'
+import { type Definition, definePeers, definePorts, nameText, type PortName } from './peers.ts'
 import { isWhole, mergePorts } from './ranges.ts'
 import { formatRule } from './render.ts'
 import { type Chain, commentOf, type Match, type PortRange, PREFIX, type Rule } from './rule-set.ts'
 
 /** A chain for pods, and the sets that its rules ask. */
 export interface Plan {
+  /** Pods with the same have the same plan, as long as these are their policies. */
+  readonly key: string
+  readonly policies: readonly NetworkPolicy[]
   readonly name: string
   readonly chain: Chain
   readonly needs: readonly Definition[]
@@ -29,25 +32,41 @@ interface Place {
   readonly pod: Pod
 }
 
+/** The same, with the pod's ports by {@link nameText}: it may have thousands, and so may a policy ask for. */
+interface PlaceWithPorts extends Place {
+  readonly own: ReadonlyMap<string, readonly NamedPort[]>
+}
+
 /**
  * Plans the chains of pods; its own for each compilation. Pods with the same policies share one, unless these ask for
  * ports by names that the pods have differently.
  */
 export class Planner {
-  readonly #plans = new Map<string, Plan>()
-  readonly #peers = new Map<PolicyRule, Map<Family, readonly Definition[]>>()
+  readonly #plans: Map<string, Plan>
+
+  /** `inForce`: the plans of the compilation before, which stay what they were where their policies do. */
+  constructor(inForce: Iterable<Plan>) {
+    this.#plans = new Map(Iterator.from(inForce).map(plan => [plan.key, plan]))
+  }
 
   /** The chain of a pod that these policies, one or more, isolate in this direction. */
   plan(policies: readonly NetworkPolicy[], place: Place): Plan {
     const { direction, family, pod } = place
     const ports = direction === 'ingress' && policies.some(asksNames) ? JSON.stringify(pod.ports) : ''
     const key = [direction, family.version, ...policies.map(nameOf), ports].join(' ')
-    const plan = this.#plans.get(key) ?? this.#make(policies, place)
+    const known = this.#plans.get(key)
+    // The key has their names in their order.
+    if (known?.policies.every((policy, i) => policy === policies[i])) return known
+    const plan = {
+      key,
+      policies,
+      ...this.#make(policies, { ...place, own: Map.groupBy(pod.ports, nameText) }),
+    }
     this.#plans.set(key, plan)
     return plan
   }
 
-  #make(policies: readonly NetworkPolicy[], place: Place): Plan {
+  #make(policies: readonly NetworkPolicy[], place: PlaceWithPorts): Omit<Plan, 'key' | 'policies'> {
     const { direction, family } = place
     const allowed = new Map<string, { readonly allowance: Allowance; readonly by: string[] }>()
     for (const policy of policies) {
@@ -69,7 +88,7 @@ export class Planner {
   }
 
   /** One for each set that peers may be in and each protocol: any of them will do. */
-  #allowances(policy: NetworkPolicy, rule: PolicyRule, place: Place): Allowance[] {
+  #allowances(policy: NetworkPolicy, rule: PolicyRule, place: PlaceWithPorts): Allowance[] {
     const ports = matchPorts(rule.ports, place)
     const byNumber = this.#matchPeers(policy, rule, place).flatMap(({ matches, needs }) =>
       ports.map(port => ({ matches: [...matches, ...port], needs })),
@@ -79,15 +98,26 @@ export class Planner {
 
   #matchPeers({ namespace }: NetworkPolicy, rule: PolicyRule, { direction, family }: Place): Allowance[] {
     if (rule.peers === undefined) return [{ matches: [], needs: [] }]
-    const byFamily = this.#peers.get(rule) ?? new Map<Family, readonly Definition[]>()
-    const definitions = byFamily.get(family) ?? definePeers(rule.peers, namespace, family)
-    this.#peers.set(rule, byFamily.set(family, definitions))
+    const { peers } = rule
+    const definitions = definedOnce(rule, `peers ${family.version}`, () =>
+      definePeers(peers, namespace, family),
+    )
     return definitions.map(definition => {
-      if (definition.kind === 'blocks' && definition.blocks.some(isWhole)) return { matches: [], needs: [] }
+      if (definition.kind === 'blocks' && isWhole(definition.blocks[0]!)) return { matches: [], needs: [] }
       const parts = [SIDES[direction].peer]
       return { matches: [{ kind: 'set', family, parts, set: definition.name }], needs: [definition] }
     })
   }
+}
+
+/** What rules ask for. A rule is a value, of one policy; that may name thousands of IP blocks, and pods come and go. */
+const DEFINED = new WeakMap<PolicyRule, Map<string, readonly Definition[]>>()
+
+function definedOnce(rule: PolicyRule, what: string, define: () => Definition[]): readonly Definition[] {
+  const all = DEFINED.get(rule) ?? new Map<string, readonly Definition[]>()
+  const definitions = all.get(what) ?? define()
+  DEFINED.set(rule, all.set(what, definitions))
+  return definitions
 }
 
 const nameOf = ({ namespace, name }: NetworkPolicy): string => `${namespace}/${name}`
@@ -96,13 +126,14 @@ const asksNames = ({ ingress }: NetworkPolicy): boolean =>
   ingress!.some(({ ports }) => ports?.some(({ kind }) => kind === 'name'))
 
 /** A match for each protocol, or none for all packets. A pod's own ports are known by number, whatever a policy calls them. */
-function matchPorts(ports: readonly Port[] | undefined, { direction, pod }: Place): Match[][] {
+function matchPorts(ports: readonly Port[] | undefined, { direction, own }: PlaceWithPorts): Match[][] {
   if (ports === undefined) return [[]]
   const byProtocol = new Map<Protocol, PortRange[]>()
   for (const port of ports) {
     const ranges = byProtocol.get(port.protocol) ?? []
     if (port.kind === 'range') ranges.push([port.first, port.last])
-    else if (direction === 'ingress') ranges.push(...numbersOf(port, pod))
+    else if (direction === 'ingress')
+      for (const { port: number } of own.get(nameText(port)) ?? []) ranges.push([number, number])
     byProtocol.set(port.protocol, ranges)
   }
   return [...byProtocol]
@@ -110,18 +141,20 @@ function matchPorts(ports: readonly Port[] | undefined, { direction, pod }: Plac
     .map(([protocol, ranges]) => [{ kind: 'ports', protocol, ranges: mergePorts(ranges) }])
 }
 
-const numbersOf = ({ protocol, name }: PortName, pod: Pod): PortRange[] =>
-  pod.ports.filter(port => port.protocol === protocol && port.name === name).map(({ port }) => [port, port])
-
 /** Ports that the pod at the other end names: their numbers differ from pod to pod. */
 function matchNames(policy: NetworkPolicy, rule: PolicyRule, { direction, family }: Place): Allowance[] {
   const names = (rule.ports ?? []).flatMap((port): PortName[] =>
     port.kind === 'name' ? [{ protocol: port.protocol, name: port.name }] : [],
   )
   if (direction === 'ingress' || names.length === 0) return []
-  const definition = definePorts(rule.peers, policy.namespace, family, names)
+  const definitions = definedOnce(rule, `ports ${family.version}`, () => [
+    definePorts(rule.peers, policy.namespace, family, names),
+  ])
   const parts = [SIDES.egress.peer, 'l4proto', 'dport'] as const
-  return [{ matches: [{ kind: 'set', family, parts, set: definition.name }], needs: [definition] }]
+  return definitions.map(definition => ({
+    matches: [{ kind: 'set', family, parts, set: definition.name }],
+    needs: [definition],
+  }))
 }
 
 const allow = ({

@@ -1,5 +1,6 @@
 import type { Cidr } from '../../../ipam/core/ip.ts'
 import { baseChains } from './base.ts'
+import { Candidates } from './candidates.ts'
 import { areEqual } from './equal.ts'
 import type { NetworkPolicy } from './network-policy.ts'
 import {
@@ -11,7 +12,7 @@ import {
   podKey,
   type Site,
 } from './objects.ts'
-import { type Members, PeerSets } from './peer-sets.ts'
+import { type Member, PeerSets } from './peer-sets.ts'
 import { type Definition, findsIn } from './peers.ts'
 import { PodIndex } from './pod-index.ts'
 import { PodRules } from './pod-rules.ts'
@@ -50,6 +51,7 @@ export class Compiler {
   /** Pods to look at as peers, and pods to plan for, because of something else than themselves. */
   #asPeers = new Set<PodKey>()
   #toPlan = new Set<PodKey>()
+  #arePodCidrsNew = false
 
   constructor(wish: Wish) {
     this.#rules = new PodRules(wish)
@@ -146,7 +148,7 @@ export class Compiler {
   setPodCidrs(cidrs: readonly Cidr[]): boolean {
     if (areEqual(this.#podCidrs, cidrs)) return false
     this.#podCidrs = cidrs
-    this.#lookAtPeers(this.#pods.keys())
+    this.#arePodCidrsNew = true
     return true
   }
 
@@ -173,26 +175,31 @@ export class Compiler {
       chains.set(name, chain)
       for (const definition of needs) definitions.set(definition.name, definition)
     }
-    this.#updatePeers(definitions, changed.union(this.#asPeers))
+    this.#updatePeers(definitions, changed)
     this.#asPeers = new Set()
     this.#toPlan = new Set()
+    this.#arePodCidrsNew = false
     return { chains, sets: new Map([...this.#rules.sets, ...this.#peers.sets]) }
   }
 
   #updatePeers(definitions: ReadonlyMap<string, Definition>, changed: ReadonlySet<PodKey>): void {
-    const membersOf = (keys: Iterable<PodKey>): Members =>
-      new Map(
-        [...keys].map(key => [key, { pod: this.#pods.pod(key), addresses: this.#pods.held(key).known }]),
-      )
-    let all: Members | undefined
+    const members = new Map<PodKey, Member>()
     this.#peers.update(definitions, {
       around: {
         labelsOf: name => this.#namespaces.get(name)?.labels,
         isInPodCidr: findsIn(this.#podCidrs),
       },
       podCidrs: this.#podCidrs,
-      changed: membersOf(changed),
-      all: () => (all ??= membersOf(this.#pods.keys())),
+      arePodCidrsNew: this.#arePodCidrsNew,
+      changed,
+      changedByNamespace: changed.union(this.#asPeers),
+      candidates: new Candidates(this.#pods),
+      all: () => this.#pods.keys(),
+      memberOf: key => {
+        const member = members.get(key) ?? { pod: this.#pods.pod(key), addresses: this.#pods.held(key).known }
+        members.set(key, member)
+        return member
+      },
     })
   }
 

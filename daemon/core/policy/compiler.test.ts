@@ -67,6 +67,27 @@ t.test('policies are counted, and the pods that they isolate here', async t => {
   t.same([...to.namespaces], ['red'])
 })
 
+t.test(
+  'a chain is made once, for pods that come later too, until one of its policies is another',
+  async t => {
+    const to = compiler()
+    const except = ['10.0.0.0/24']
+    const open = (cidr: string) => policy('red/p', { ingress: [{ from: [{ ipBlock: { cidr, except } }] }] })
+    const chainOf = (address: string) => {
+      const { chains, sets } = to.compile()
+      return chains.get(sets.get('policy-ingress4')!.elements.get(address)!.target!)
+    }
+    to.setPolicy(open('10.0.0.0/8'))
+    to.setPod(pod('red/a', ['10.1.0.1']))
+    const chain = chainOf('10.1.0.1')
+    to.setPod(pod('red/b', ['10.1.0.2']))
+    t.equal(chainOf('10.1.0.2'), chain)
+    to.setPolicy(open('10.0.0.0/16'))
+    t.not(chainOf('10.1.0.1'), chain)
+    t.equal(chainOf('10.1.0.1'), chainOf('10.1.0.2'))
+  },
+)
+
 t.test('an attached pod is known when the API server has told of it, and not of a namesake', async t => {
   const to = compiler()
   t.equal(to.isKnown('c1'), false)

@@ -2,8 +2,14 @@
 export function areEqual(one: unknown, other: unknown): boolean {
   if (Object.is(one, other)) return true
   if (typeof one !== 'object' || typeof other !== 'object' || one === null || other === null) return false
+  if (Array.isArray(one) && Array.isArray(other))
+    return one.length === other.length && one.every((value, i) => areEqual(value, other[i]))
   if (one instanceof Map && other instanceof Map) return haveSame(one, other)
-  return haveSame(new Map(Object.entries(one)), new Map(Object.entries(other)))
+  const [entries, others] = [Object.entries(one), other as { readonly [key: string]: unknown }]
+  return (
+    entries.length === Object.keys(other).length &&
+    entries.every(([key, value]) => Object.hasOwn(other, key) && areEqual(value, others[key]))
+  )
 }
 
 const haveSame = (one: ReadonlyMap<unknown, unknown>, other: ReadonlyMap<unknown, unknown>): boolean =>

@@ -1,7 +1,16 @@
 import type { Cidr } from '../../../ipam/core/ip.ts'
+import type { Candidates } from './candidates.ts'
 import { Contents } from './contents.ts'
 import type { Pod, PodKey } from './objects.ts'
-import { type Definition, elementsOf, type PodDefinition, shapeOf, type Surroundings } from './peers.ts'
+import {
+  asksNamespaces,
+  asksPodCidrs,
+  type Definition,
+  elementsOf,
+  type PodDefinition,
+  shapeOf,
+  type Surroundings,
+} from './peers.ts'
 import { rangeElements, rangesOf } from './ranges.ts'
 import type { Address, Elements, NftSet } from './rule-set.ts'
 
@@ -11,16 +20,19 @@ export interface Member {
   readonly addresses: readonly Address[]
 }
 
-export type Members = ReadonlyMap<PodKey, Member>
-
 /** What is known beside pods, and what of it has changed since the last time. */
 export interface PeerChanges {
   readonly around: Surroundings
   readonly podCidrs: readonly Cidr[]
-  /** The pods to look at in sets that are there already. */
-  readonly changed: Members
-  /** All pods, for sets that are new. */
-  readonly all: () => Members
+  readonly arePodCidrsNew: boolean
+  /** Pods that are others than they were, or have other addresses. */
+  readonly changed: ReadonlySet<PodKey>
+  /** Those, and the pods of namespaces that have other labels. */
+  readonly changedByNamespace: ReadonlySet<PodKey>
+  /** The pods to look at in sets that are new. */
+  readonly candidates: Candidates
+  readonly all: () => Iterable<PodKey>
+  readonly memberOf: (key: PodKey) => Member
 }
 
 /** The sets that chains ask, with what is in them. */
@@ -51,7 +63,7 @@ export class PeerSets {
     const before = this.#sets.get(name)?.elements
     switch (definition.kind) {
       case 'blocks':
-        return before ?? rangeElements(definition.blocks)
+        return before ?? definition.elements
       case 'pod-cidrs':
         return sameOr(before, rangeElements(rangesOf(family, changes.podCidrs)))
       case 'pods':
@@ -60,17 +72,23 @@ export class PeerSets {
     }
   }
 
-  #podElements(definition: PodDefinition, { around, changed, all }: PeerChanges): Elements {
+  #podElements(definition: PodDefinition, changes: PeerChanges): Elements {
     const present = this.#contents.get(definition.name)
     const contents = present ?? new Contents()
     this.#contents.set(definition.name, contents)
-    const members = present === undefined ? all() : changed
-    contents.update(members.keys(), key => {
-      const { pod, addresses } = members.get(key)!
-      return pod === undefined ? [] : elementsOf(definition, pod, addresses, around)
+    const pods = present === undefined ? changes.candidates.of(definition) : changedIn(definition, changes)
+    contents.update(pods, key => {
+      const { pod, addresses } = changes.memberOf(key)
+      return pod === undefined ? [] : elementsOf(definition, pod, addresses, changes.around)
     })
     return contents.elements
   }
+}
+
+/** The pods to look at in a set that is there already. */
+function changedIn(definition: PodDefinition, changes: PeerChanges): Iterable<PodKey> {
+  if (changes.arePodCidrsNew && asksPodCidrs(definition)) return changes.all()
+  return asksNamespaces(definition) ? changes.changedByNamespace : changes.changed
 }
 
 /** Ranges are sorted, so the same texts are the same. */

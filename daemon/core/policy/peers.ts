@@ -1,12 +1,13 @@
 import { addressType, type Protocol, protocolField, portField } from '../../../cni/core/netlink/field.ts'
 import type { Cidr, Family, Ip } from '../../../ipam/core/ip.ts'
+import { countEarly } from './bisect.ts'
 import type { Entries } from './contents.ts'
 import { hashOf } from './hash.ts'
 import type { Peer } from './network-policy.ts'
 import type { Labels, Pod } from './objects.ts'
-import { blocksOf, formatRange, inRanges } from './ranges.ts'
-import { type Address, type Element, type NftSet, PREFIX, type Range } from './rule-set.ts'
-import type { Selector } from './selector.ts'
+import { blocksOf, formatRange, inRanges, rangeElements } from './ranges.ts'
+import { type Address, type Element, type Elements, type NftSet, PREFIX, type Range } from './rule-set.ts'
+import type { Requirement, Selector } from './selector.ts'
 
 /** A port by its name, as policies for egress may ask for it of whatever pod is at the other end. */
 export interface PortName {
@@ -14,8 +15,10 @@ export interface PortName {
   readonly name: string
 }
 
+export const nameText = ({ protocol, name }: PortName): string => `${protocol} ${name}`
+
 /** Pods that a peer selects. */
-interface PodPeer {
+export interface PodPeer {
   /** By name the policy's own, or those selected. */
   readonly namespaces: string | Selector
   readonly pods: Selector
@@ -31,6 +34,7 @@ export type Definition =
       readonly kind: 'pods'
       readonly name: string
       readonly family: Family
+      /** One at least. */
       readonly peers: readonly PodPeer[]
     }
   /** Address, protocol and number of ports that pods have under these names. */
@@ -40,13 +44,16 @@ export type Definition =
       readonly family: Family
       /** Undefined stands for everybody. */
       readonly peers: { readonly pods: readonly PodPeer[]; readonly blocks: readonly Range[] } | undefined
-      readonly ports: readonly PortName[]
+      /** Their {@link nameText}. */
+      readonly ports: ReadonlySet<string>
     }
   | {
       readonly kind: 'blocks'
       readonly name: string
       readonly family: Family
+      /** One at least. */
       readonly blocks: readonly Range[]
+      readonly elements: Elements
     }
   | { readonly kind: 'pod-cidrs'; readonly name: string; readonly family: Family }
 
@@ -57,6 +64,7 @@ export type PodDefinition = Extract<Definition, { readonly kind: 'pods' | 'ports
 export function definePeers(peers: readonly Peer[], namespace: string, family: Family): Definition[] {
   const pods = podPeers(peers, namespace)
   const blocks = blocksOf(peers, family)
+  const elements = rangeElements(blocks)
   const define = <K extends 'pods' | 'blocks'>(kind: K, identity: string) =>
     ({ kind, name: `${PREFIX}${kind}${family.version}-${hashOf(identity)}`, family }) as const
   return [
@@ -64,7 +72,7 @@ export function definePeers(peers: readonly Peer[], namespace: string, family: F
     ...(pods.some(isEverybody)
       ? [{ kind: 'pod-cidrs' as const, name: `${PREFIX}pod-cidrs${family.version}`, family }]
       : []),
-    ...(blocks.length > 0 ? [{ ...define('blocks', blocks.map(formatRange).join()), blocks }] : []),
+    ...(blocks.length > 0 ? [{ ...define('blocks', [...elements.keys()].join()), blocks, elements }] : []),
   ]
 }
 
@@ -78,14 +86,19 @@ export function definePorts(
   const selected = peers && { pods: podPeers(peers, namespace), blocks: blocksOf(peers, family) }
   const identity = [selected && [selected.pods, selected.blocks.map(formatRange)], ports]
   const name = `${PREFIX}ports${family.version}-${hashOf(JSON.stringify(identity))}`
-  return { kind: 'ports', name, family, peers: selected, ports }
+  return { kind: 'ports', name, family, peers: selected, ports: new Set(ports.map(nameText)) }
 }
 
 /** Sorted, so that the same in another order is the same; when it is everybody, the others do not matter. */
 function podPeers(peers: readonly Peer[], namespace: string): PodPeer[] {
   const pods = peers.flatMap((peer): PodPeer[] =>
     peer.kind === 'pods'
-      ? [{ namespaces: sorted(peer.namespaceSelector) ?? namespace, pods: sorted(peer.podSelector) }]
+      ? [
+          {
+            namespaces: peer.namespaceSelector === undefined ? namespace : sorted(peer.namespaceSelector),
+            pods: sorted(peer.podSelector),
+          },
+        ]
       : [],
   )
   const everybody = pods.find(isEverybody)
@@ -95,11 +108,20 @@ function podPeers(peers: readonly Peer[], namespace: string): PodPeer[] {
 const isEverybody = ({ namespaces, pods }: PodPeer): boolean =>
   typeof namespaces !== 'string' && namespaces.length === 0 && pods.length === 0
 
-function sorted<T extends readonly unknown[] | undefined>(items: T): T {
-  if (items === undefined) return items
-  const texts = [...new Set(items.map(item => JSON.stringify(item)))].sort()
-  return texts.map(text => JSON.parse(text) as unknown) as unknown as T
+function sorted<T>(items: readonly T[]): T[] {
+  const byText = new Map(items.map(item => [JSON.stringify(item), item]))
+  return [...byText.keys()].sort().map(text => byText.get(text)!)
 }
+
+/** Whether labels of namespaces decide about who is in a set. */
+export const asksNamespaces = (definition: PodDefinition): boolean =>
+  (definition.kind === 'pods' ? definition.peers : (definition.peers?.pods ?? [])).some(
+    ({ namespaces }) => typeof namespaces !== 'string' && namespaces.length > 0,
+  )
+
+/** Whether podCIDRs decide about who is in a set. */
+export const asksPodCidrs = (definition: PodDefinition): boolean =>
+  definition.kind === 'pods' && isEverybody(definition.peers[0]!)
 
 /** A set for this definition, but for what is in it. */
 export const shapeOf = ({ kind, family }: Definition): Pick<NftSet, 'kind' | 'key'> => ({
@@ -144,7 +166,7 @@ function portsIn(
   addresses: readonly Address[],
   around: Surroundings,
 ): Entries {
-  const named = pod.ports.filter(port => ports.some(each => isNamed(each, port)))
+  const named = pod.ports.filter(port => ports.has(nameText(port)))
   if (named.length === 0) return NONE
   const isAmong = ({ ip }: Address): boolean =>
     peers === undefined ||
@@ -156,9 +178,6 @@ function portsIn(
 }
 
 const NONE: Entries = []
-
-const isNamed = (name: PortName, port: PortName): boolean =>
-  name.name === port.name && name.protocol === port.protocol
 
 const portEntry = (address: Address, protocol: Protocol, port: number): [string, Element] => [
   `${address.text} . ${protocol} . ${port}`,
@@ -178,11 +197,14 @@ function isSelected({ namespaces, pods }: PodPeer, pod: Pod, around: Surrounding
 export function matches(selector: Selector, labels: Labels): boolean {
   for (const { key, operator, values } of selector) {
     const value = labels.get(key)
-    const isFound = value !== undefined && (values.length === 0 || values.includes(value))
+    const isFound = value !== undefined && (values.length === 0 || hasValue(values, value))
     if (isFound !== (operator === 'In' || operator === 'Exists')) return false
   }
   return true
 }
+
+const hasValue = (values: Requirement['values'], value: string): boolean =>
+  values[countEarly(values, each => each < value)] === value
 
 /** Finds the network that an address is in at the cost of their different lengths, however many there are. */
 export function findsIn(networks: readonly Cidr[]): (ip: Ip) => boolean {

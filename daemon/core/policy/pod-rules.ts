@@ -33,7 +33,7 @@ export class PodRules {
     pods: PodIndex,
     policiesOf: (namespace: string) => readonly NetworkPolicy[],
   ): void {
-    const planner = new Planner()
+    const planner = new Planner(this.plans())
     for (const key of keys) {
       const ways = [...this.#waysOfUnknown(key, pods), ...this.#waysOf(key, pods, planner, policiesOf)]
       if (ways.length > 0) this.#ways.set(key, ways)
