@@ -15,7 +15,7 @@ import { compile, Compiler } from './core/policy/compile.ts'
 import { podKey } from './core/policy/objects.ts'
 import { Cutter } from './cutter.ts'
 import { ownAddresses } from './edge/connections.ts'
-import { filtersBridged, isolatePorts } from './edge/isolation.ts'
+import { filterFrames, filtersBridged, isolatePorts } from './edge/isolation.ts'
 import { keepNamespaces } from './edge/policy-state.ts'
 import { Enforcer, type EnforcerOptions } from './enforcer.ts'
 import { FormerAddresses } from './former-addresses.ts'
@@ -68,6 +68,7 @@ export class Policy implements Part, Policies {
   #isOn = false
   #hasFailed = false
   #isClean = false
+  #hasWarned = false
 
   constructor(made: PolicyPartOptions) {
     const { nodeName, options, world, log, watcher } = made
@@ -103,14 +104,28 @@ export class Policy implements Part, Policies {
     const { missing } = this.heard
     if (missing.length > 0) throw new Waiting(`the API server has not listed the ${missing.join(', ')} yet`)
     const { cluster } = this.#options
+    const isBridgeFiltered = filtersBridged()
+    if (isBridgeFiltered) await this.#filterFrames()
+    // From here to where it is on nothing waits: an ADD in between would be in no rules.
     this.#note(new Set([...cluster.podCidrs(), ...this.#podCidrs.keys()]))
     this.#attachments.sync()
-    isolatePorts(BRIDGE, NETWORK, !filtersBridged())
+    isolatePorts(BRIDGE, NETWORK, !isBridgeFiltered)
     this.#isOn = true
     await this.#enforcer.look()
     keepNamespaces(this.#compiler.namespaces)
     await this.#forgetFormer()
     this.#recover()
+  }
+
+  /** A kernel that cannot do that is no reason to keep the node from being ready. */
+  async #filterFrames(): Promise<void> {
+    const { world, log } = this.#options
+    try {
+      await filterFrames(world)
+    } catch (error) {
+      if (!this.#hasWarned) log.warn({}, messageOf(error))
+      this.#hasWarned = true
+    }
   }
 
   /** Who was here before this process may have left addresses that nobody has forgotten. */

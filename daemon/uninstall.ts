@@ -2,7 +2,7 @@ import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { delLink } from '../cni/core/netlink/link.ts'
 import { isErrno } from '../cni/edge/netlink.ts'
-import { listTable, loadRules } from '../cni/edge/nft.ts'
+import { loadRules, show } from '../cni/edge/nft.ts'
 import { Site } from '../cni/edge/site.ts'
 import { collect, messageOf } from '../cni/spec/error.ts'
 import type { World } from '../cni/spec/world.ts'
@@ -10,6 +10,8 @@ import { FAMILIES, formatCidr } from '../ipam/core/ip.ts'
 import { BRIDGE, CONFLIST } from './core/conflist.ts'
 import type { Log } from './core/log.ts'
 import { ownLinks, whyBridgeStays } from './core/remains.ts'
+import { FRAMES_TABLE } from './core/policy/frames.ts'
+import { TABLE } from './core/policy/rule-set.ts'
 import { PROTOCOL } from './core/routes.ts'
 import { INNER } from './core/places.ts'
 import { attempt, removeFile, removeFolder } from './edge/files.ts'
@@ -49,7 +51,7 @@ export async function uninstall({
     () => removeListed([join(cniConfDir, CONFLIST)], log),
     () => removeListed(pluginFiles(cniBinDir), log),
     () => removeInner(join(cniBinDir, INNER), log),
-    () => removeTable(world, log),
+    () => removeTables(world, log),
     async () => removeRoutes(log),
     async () => removeLinks(log),
     async () => removeBridge(log),
@@ -82,12 +84,15 @@ async function removeInner(path: string, log: Log): Promise<void> {
   if (!(await removeFolder(path))) log.warn({ path }, `Left ${path}: there are other files in it`)
 }
 
-/** `nft delete table inet podwire`; adding it first makes that no error when somebody was faster. */
-async function removeTable(world: Pick<World, 'env'>, log: Log): Promise<void> {
-  if ((await listTable(world)) === undefined) return
-  await loadRules(world, 'add table inet podwire\ndelete table inet podwire\n')
-  log.info({}, 'Removed the table inet podwire')
-}
+/** `nft delete table` for both of ours; adding it first makes that no error when somebody was faster. */
+const removeTables = (world: Pick<World, 'env'>, log: Log): Promise<void> =>
+  all(
+    [TABLE, FRAMES_TABLE].map(table => async () => {
+      if ((await show(world, ['-t', 'list', 'table', ...table.split(' ')])) === undefined) return
+      await loadRules(world, `add table ${table}\ndelete table ${table}\n`)
+      log.info({}, `Removed the table ${table}`)
+    }),
+  )
 
 /** `ip route flush table all proto 117` for both families. */
 async function removeRoutes(log: Log): Promise<void> {

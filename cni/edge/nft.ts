@@ -16,7 +16,7 @@ export async function loadRules(world: Executing, script: string, checkOnly = fa
   const outcome = await nft(world, [...(checkOnly ? ['-c'] : []), '-f', '-'], script)
   if (outcome.code === 0) return
   const words = outcome.stderr.trim().split('\n')[0] ?? ''
-  throw new CniError('nft', `Cannot change table "inet podwire": ${words}; try the script with "nft -f"`, {
+  throw new CniError('nft', `Cannot load rules into nftables: ${words}; try the script with "nft -f"`, {
     details: `${script}${outcome.stderr}`,
   })
 }

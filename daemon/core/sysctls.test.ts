@@ -51,6 +51,16 @@ t.test('planSysctls() keeps a default route from router advertisements before it
   t.end()
 })
 
+t.test('planSysctls() has bridges show both families to IP’s hooks, or none', t => {
+  const [ip, ip6] = ['net/bridge/bridge-nf-call-iptables', 'net/bridge/bridge-nf-call-ip6tables']
+  const bridge = (v4: string, v6: string) => planned({ families: new Set() }, { [ip]: v4, [ip6]: v6 })
+  t.same(bridge('0', '0'), [])
+  t.same(bridge('1', '0'), ['bridge/bridge-nf-call-ip6tables 0->1'])
+  t.same(bridge('0', '1'), ['bridge/bridge-nf-call-iptables 0->1'])
+  t.same(bridge('1', '1'), [])
+  t.end()
+})
+
 t.test('planSysctls() plans what cannot be read: setting it will say why', t => {
   t.same(planned({ families: new Set([6]) }, {}), ['ipv6/conf/all/forwarding undefined->1'])
   t.end()

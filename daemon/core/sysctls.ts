@@ -33,6 +33,7 @@ export function planSysctls(
   const groups = [
     ...(node.families.has(4) ? ipv4(node, read, differs) : []),
     ...(node.families.has(6) ? [ipv6(node, read, differs)] : []),
+    bridged(read, differs),
   ]
   return groups.filter(group => group.length > 0)
 }
@@ -52,6 +53,19 @@ function ipv4({ bridge }: SysctlNode, read: Read, differs: Differs): SysctlChang
     differs('net/ipv4/ip_forward', '1', 'pods are reached by routing'),
     ...devices.map(device => differs(key(device), '0', 'pods must not be told to bypass the bridge')),
   ]
+}
+
+/**
+ * What bridges pass meets the hooks for IP in both families or in none (br_netfilter). As soon as it does in one, the
+ * pods' bridge has to take on what is for a Service, so it cannot keep pods apart (daemon/edge/isolation.ts); and then
+ * what it takes on of the other family, link-local addresses among it, would meet no NetworkPolicy.
+ */
+function bridged(read: Read, differs: Differs): SysctlChange[] {
+  const keys = ['iptables', 'ip6tables'].map(name => `net/bridge/bridge-nf-call-${name}`)
+  if (!keys.some(key => read(key) === '1')) return []
+  return keys.flatMap(key =>
+    differs(key, '1', 'NetworkPolicies must see what the bridge passes of either family'),
+  )
 }
 
 /**

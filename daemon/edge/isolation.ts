@@ -1,8 +1,12 @@
 import { networkOfAlias } from '../../cni/core/names.ts'
 import { setPort } from '../../cni/core/netlink/port.ts'
 import { isErrno } from '../../cni/edge/netlink.ts'
+import { loadRules } from '../../cni/edge/nft.ts'
 import { Site } from '../../cni/edge/site.ts'
 import { readSysctl } from '../../cni/edge/sysctl.ts'
+import { messageOf } from '../../cni/spec/error.ts'
+import type { World } from '../../cni/spec/world.ts'
+import { framesScript } from '../core/policy/frames.ts'
 
 /**
  * Whether what passes a bridge of the node meets the hooks for IP (br_netfilter). Services are translated there then, and
@@ -10,6 +14,18 @@ import { readSysctl } from '../../cni/edge/sysctl.ts'
  */
 export const filtersBridged = (): boolean =>
   ['iptables', 'ip6tables'].some(name => readSysctl(`net/bridge/bridge-nf-call-${name}`) === '1')
+
+/** Has bridges drop what br_netfilter shows to no rule, and pods yet take. Throws where the kernel has no rules for bridges. */
+export async function filterFrames(world: Pick<World, 'env'>): Promise<void> {
+  try {
+    await loadRules(world, framesScript())
+  } catch (cause) {
+    throw new Error(
+      `Cannot keep frames from pods that policies do not see: ${messageOf(cause)}; with br_netfilter the kernel needs nf_tables_bridge, too`,
+      { cause },
+    )
+  }
+}
 
 /**
  * `bridge link set dev PORT isolated on`, or off, for the ports of a bridge that are pods' of this network and are not so;

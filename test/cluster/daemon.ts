@@ -52,5 +52,5 @@ export async function page(
 export const dataPlane = (stage: Stage, node: string): Promise<string> =>
   stage.inNode(
     node,
-    'ip -4 route show proto 117; ip -6 route show proto 117; nft list table inet podwire; ip -o link show type bridge',
+    'ip -4 route show proto 117; ip -6 route show proto 117; nft --stateless list table inet podwire; ip -o link show type bridge',
   )

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import t from 'tap'
 import { libc } from '../../cni/edge/libc.ts'
-import { filtersBridged, isolatePorts } from '../../daemon/edge/isolation.ts'
+import { filterFrames, filtersBridged, isolatePorts } from '../../daemon/edge/isolation.ts'
 
 /*
  * Ports of pods that were wired before are isolated too, or not any more; nobody else's are touched.
@@ -57,3 +57,21 @@ t.test('filtersBridged() says whether the kernel has IP look at what bridges pas
     sh(`sysctl -qw net.bridge.bridge-nf-call-${name}=0`)
   }
 })
+
+t.test(
+  'filterFrames() loads its rules however often, and says when the kernel does not take them',
+  async t => {
+    const rules = (): string => sh('nft list table bridge podwire')
+    await filterFrames({ env: process.env })
+    const once = rules()
+    t.equal(once.match(/vlan id 0 drop/g)?.length, 2)
+    await filterFrames({ env: process.env })
+    t.equal(rules(), once)
+    sh(`nft delete table bridge podwire
+nft 'table bridge podwire { chain policy-frames { type filter hook input priority 0; }; }'`)
+    await t.rejects(filterFrames({ env: process.env }), {
+      message:
+        /^Cannot keep frames from pods that policies do not see: .+ the kernel needs nf_tables_bridge, too$/,
+    })
+  },
+)

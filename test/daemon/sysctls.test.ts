@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
 import t from 'tap'
@@ -46,6 +46,23 @@ t.test('settings are set once, each with a line that says from what to what', as
   t.same(ensure([4]), [], 'a second time there is nothing to do')
   t.same(ensure([4, 6]), ['Set net.ipv6.conf.all.forwarding from 0 to 1: pods are reached by routing'])
   t.equal(get('ipv6/conf/all/forwarding'), '1')
+})
+
+t.test('bridges show both families to IP’s hooks as soon as they do one', async t => {
+  const keys = ['bridge/bridge-nf-call-iptables', 'bridge/bridge-nf-call-ip6tables'] as const
+  if (!existsSync(`${NET}/${keys[0]}`)) {
+    t.pass('this kernel has no br_netfilter')
+    return
+  }
+  for (const [i, key] of keys.entries()) {
+    set(key, '0')
+    set(keys[1 - i]!, '1')
+    t.same(ensure([]), [
+      `Set net.${key.replace('/', '.')} from 0 to 1: NetworkPolicies must see what the bridge passes of either family`,
+    ])
+    t.equal(get(key), '1')
+  }
+  t.same(ensure([]), [])
 })
 
 /** Waits for the default route that comes from the router's advertisement. */

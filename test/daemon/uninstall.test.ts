@@ -75,6 +75,7 @@ class Node {
     await this.lab.attach(this.config())
     await this.lab.attach(this.config({ ipMasq: true }))
     await this.nft(readGolden('cluster-masquerade.nft'))
+    await this.nft(readGolden('policy-frames.nft'))
     await this.sh(`
       ip route add 10.244.2.0/24 via 172.30.0.12 proto 117; ip route add 10.244.3.0/24 via 172.30.0.13 proto 117
       ip -6 route add fd00:10:244:2::/64 via fd00:172:30::12 proto 117
@@ -125,7 +126,7 @@ t.test('Uninstalling leaves the node as it was', async t => {
   t.match(await node.everything(), {
     links: { length: 9 },
     routes: /10\.244\.2\.0[^]*10\.244\.3\.0[^]*fd00:10:244:2::/,
-    rules: /inet podwire[^]*leaving-/,
+    rules: /inet podwire[^]*leaving-[^]*bridge podwire/,
     configs: { length: 2 },
     plugins: { length: 7 },
     state: { length: 2 },

@@ -55,6 +55,24 @@ export function encodePacket(packet: RawPacket): Uint8Array {
   return Uint8Array.from([...header, ...body])
 }
 
+/** What is before a packet on a link: MACs, and types of tags for VLAN 0, the outermost first. */
+export interface FrameHeader {
+  readonly source: string
+  readonly destination: string
+  readonly tags: readonly number[]
+}
+
+/** A packet in a frame, as Ethernet has it, all checksums right. */
+export function encodeFrame(packet: RawPacket, { source, destination, tags }: FrameHeader): Uint8Array {
+  const bytes = [...encodePacket(packet)]
+  const isV4 = packet.source.family === IPV4
+  const sum = u16(checksum(bytes.slice(0, 20)))
+  const body = isV4 ? bytes.toSpliced(10, 2, ...sum) : bytes
+  const addresses = [destination, source].flatMap(mac => mac.split(':').map(byte => parseInt(byte, 16)))
+  const type = isV4 ? 0x0800 : 0x86dd
+  return Uint8Array.from([...addresses, ...tags.flatMap(tag => [...u16(tag), 0, 0]), ...u16(type), ...body])
+}
+
 /** Reads a packet that {@link encodePacket} could have made; undefined for any other. */
 export function decodePacket(bytes: Uint8Array): RawPacket | undefined {
   const isV4 = bytes[0]! >> 4 === 4
@@ -105,10 +123,14 @@ function summed(body: readonly number[], at: number, { source, destination, prot
     ...u16(body.length),
   ]
   const bytes = protocol === 'icmp' && source.family === IPV4 ? body : [...ends, ...body]
+  return body.toSpliced(at, 2, ...u16(checksum(bytes) || 0xffff))
+}
+
+function checksum(bytes: readonly number[]): number {
   let sum = 0
   for (let i = 0; i < bytes.length; i += 2) sum += (bytes[i]! << 8) | bytes[i + 1]!
   while (sum > 0xffff) sum = (sum >> 16) + (sum & 0xffff)
-  return body.toSpliced(at, 2, ...u16(~sum & 0xffff || 0xffff))
+  return ~sum & 0xffff
 }
 
 /** A header and one chunk of the size of an INIT, whose checksum is a CRC32c (RFC 9260, 3.1 and appendix A). */

@@ -4,6 +4,7 @@ import { libc } from '../../cni/edge/libc.ts'
 import type { RuleSet } from '../../daemon/core/policy/rule-set.ts'
 import { difference } from '../../daemon/core/policy/difference.ts'
 import { changePolicy, droppedPackets, loadPolicy } from '../../daemon/edge/policy-table.ts'
+import { filterFrames, filtersBridged } from '../../daemon/edge/isolation.ts'
 import { formatIp } from '../../ipam/core/ip.ts'
 import { until } from '../conformance/until.ts'
 import { fakeWorld } from '../support/world.ts'
@@ -90,8 +91,10 @@ export class PolicyLab {
   /** Puts rules in force, as the daemon does. */
   async enforce(rules: RuleSet): Promise<void> {
     const { world } = fakeWorld({ env: process.env })
-    if (this.#rules === undefined) await loadPolicy(world, rules)
-    else await changePolicy(world, rules, difference(this.#rules, rules))
+    if (this.#rules === undefined) {
+      if (filtersBridged()) await filterFrames(world)
+      await loadPolicy(world, rules)
+    } else await changePolicy(world, rules, difference(this.#rules, rules))
     this.#rules = rules
   }
 

@@ -4,8 +4,8 @@ import { until } from '../conformance/until.ts'
 import { cluster, pod, policy } from '../support/policy-objects.ts'
 import { ip } from '../support/result.ts'
 import type { Pod } from './lab.ts'
-import { nameOf, type RawPacket } from './packet.ts'
-import { GATEWAY, onBothNodes, type PolicyLab } from './policy-lab.ts'
+import { encodeFrame, nameOf, type RawPacket } from './packet.ts'
+import { GATEWAY, NODE, onBothNodes, type PolicyLab } from './policy-lab.ts'
 
 /*
  * Two pods of one node share a link. Neither leaves the way by the node, and with it the policies.
@@ -15,6 +15,9 @@ const A = ['10.1.0.1', 'fd00:1::1'] as const
 const B = ['10.1.0.2', 'fd00:1::2'] as const
 const PODS = [pod('red/a', A), pod('red/b', B, { app: 'b' })]
 const DENY_B = policy('red/deny', { podSelector: { matchLabels: { app: 'b' } } })
+
+/** Types of tags for VLAN 0, which a kernel takes away, however many there are. */
+const TAGS = [[], [0x8100], [0x88a8], [0x8100, 0x8100], [0x88a8, 0x8100], [0x8100, 0x8100, 0x8100]]
 
 const packet = (source: string, destination: string, sourcePort: number): RawPacket => ({
   source: ip(source),
@@ -59,8 +62,20 @@ onBothNodes(t, { pods: [A, B], others: [] }, async (t, lab) => {
     packet(A[1], 'ff02::1', 2006),
     packet(A[0], '224.0.0.1', 2007),
     packet(A[0], '255.255.255.255', 2008),
+    ...B.flatMap((address, i) => [
+      packet(GATEWAY[i]!, address, 2010 + i),
+      packet(NODE[i]!, address, 2020 + i),
+    ]),
   ]
   for (const attempt of attempts) lab.socketOf(A[0]).send(attempt, from.index)
+  for (const [i, tags] of TAGS.entries()) {
+    for (const [j, address] of B.entries()) {
+      const attempt = packet(A[j]!, address, 2030 + 2 * i + j)
+      const [source, destination] = [a.result.interfaces[2].mac, b.result.interfaces[2].mac]
+      lab.socketOf(A[0]).sendFrame(encodeFrame(attempt, { source, destination, tags }), from.index)
+      attempts.push(attempt)
+    }
+  }
   const arrived: string[] = []
   for (const [i, address] of B.entries()) {
     const last = packet(GATEWAY[i]!, address, 2100)

@@ -28,6 +28,7 @@ const BUFFER = 32 << 20
 /** Sends into a namespace's network, and sees all that comes in to it. */
 export class RawSocket implements Disposable {
   readonly #senders: Readonly<Record<4 | 6, number>>
+  readonly #framer: number
   readonly #receivers: readonly number[]
 
   constructor(path: string) {
@@ -35,6 +36,7 @@ export class RawSocket implements Disposable {
     const open = (...args: Parameters<ReturnType<typeof libc>['socket']>): number =>
       checked(netns.run(() => libc().socket(...args)))
     this.#senders = { 4: open(2, SOCK.raw, IPPROTO_RAW), 6: open(10, SOCK.raw, IPPROTO_RAW) }
+    this.#framer = open(AF_PACKET, SOCK.raw, 0)
     this.#receivers = ETHERTYPES.map(type => open(AF_PACKET, SOCK.dgram | SOCK.nonblock, swapped(type)))
     for (const fd of this.#receivers) setOption(fd, SO_RCVBUFFORCE, BUFFER)
     setOption(this.#senders[4], SO_BROADCAST, 1)
@@ -47,8 +49,14 @@ export class RawSocket implements Disposable {
       destination.family === IPV4
         ? Uint8Array.of(2, 0, 0, 0, ...bytesOf(destination), 0, 0, 0, 0, 0, 0, 0, 0)
         : Uint8Array.of(10, 0, 0, 0, 0, 0, 0, 0, ...bytesOf(destination), link, 0, 0, 0)
-    const fd = this.#senders[destination.family.version]
-    checked(Number(functions.sendto(fd, bytes, BigInt(bytes.length), 0, address, address.length)))
+    sendTo(this.#senders[destination.family.version], bytes, address)
+  }
+
+  /** Sends a frame as it is over the link of this index. */
+  sendFrame(frame: Uint8Array, link: number): void {
+    // sockaddr_ll (packet(7))
+    const address = Uint8Array.of(AF_PACKET, 0, 0, 0, link, 0, 0, 0, ...Array<number>(12).fill(0))
+    sendTo(this.#framer, frame, address)
   }
 
   /** What has come in since the last time. */
@@ -57,9 +65,12 @@ export class RawSocket implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const fd of [...Object.values(this.#senders), ...this.#receivers]) closeSync(fd)
+    for (const fd of [...Object.values(this.#senders), this.#framer, ...this.#receivers]) closeSync(fd)
   }
 }
+
+const sendTo = (fd: number, bytes: Uint8Array, address: Uint8Array): void =>
+  void checked(Number(functions.sendto(fd, bytes, BigInt(bytes.length), 0, address, address.length)))
 
 function setOption(fd: number, name: number, value: number): void {
   const bytes = new Uint8Array(Int32Array.of(value).buffer)

@@ -6,6 +6,9 @@ import { type AddressSide, type Chain, type Match, type NftSet, PREFIX, type Rul
 /*
  * What is there however many policies and pods there are:
  *
+ *   policy-source (forward: all but what the node itself sends comes here, even what the pods' bridge takes on)
+ *     of a connection that was let through -> accept
+ *     from a pod, by an address of the node -> drop
  *   policy-forward (postrouting: after DNAT, before SNAT; packets of pods, of the node and by IPVS all come here)
  *     of a connection that was let through, neighbour discovery, from the node to its own pods -> accept
  *     from pod to pod over their bridge, by link-local or multicast addresses -> drop
@@ -29,6 +32,11 @@ import { type AddressSide, type Chain, type Match, type NftSet, PREFIX, type Rul
  * Pods of a node share a link, and policies know them by their own addresses. Where the bridge keeps its ports apart, they
  * reach each other by routing alone. With br_netfilter it cannot, as it is the bridge then that takes what is for a Service
  * to a pod's port; but then what is bridged comes here as well, and is not to be by other addresses.
+ *
+ * At policy-forward, what is bridged looks like what the node sends: neither came in by an interface there. So it is
+ * policy-source that knows a pod that says it was the node. What the kernel routes of IPv4 it drops by itself (RFC 1812,
+ * 5.3.8), unless told otherwise. It comes before IPVS, which gives answers the address of their Service, one of the
+ * node's, at the same hook.
  *
  * policy-midstream keeps cut connections cut. When an entry of conntrack is deleted, the next packet of its connection
  * makes another, as if it began one (nf_conntrack_tcp_loose); and when the server sends it, a connection to the client's
@@ -93,6 +101,16 @@ export const baseChains = (log: boolean): Map<string, Chain> =>
       dispatchChain(direction),
       { rules: FAMILIES.map(family => dispatch(direction, family)) },
     ]),
+    [
+      `${PREFIX}source`,
+      {
+        hook: 'type filter hook forward priority filter; policy accept;',
+        rules: [
+          accept({ kind: 'established' }),
+          { matches: [{ kind: 'as-node' }], counts: true, verdict: { kind: 'drop' } },
+        ],
+      },
+    ],
     [
       `${PREFIX}forward`,
       {

@@ -1,7 +1,16 @@
 import type { Protocol } from '../../../cni/core/netlink/field.ts'
 import { type Family, formatIp, type Ip } from '../../../ipam/core/ip.ts'
+import { isWithin } from './bisect.ts'
 import type { Packet } from './evaluate.ts'
-import { type Match, type NftSet, PREFIX, type Rule, type RuleSet } from './rule-set.ts'
+import {
+  type Element,
+  type Elements,
+  type Match,
+  type NftSet,
+  PREFIX,
+  type Rule,
+  type RuleSet,
+} from './rule-set.ts'
 
 /**
  * Carries out the rules of a node on the first packet of a connection, as its kernel would: what they say of connections
@@ -63,10 +72,11 @@ function isMet(context: Context, match: Match): boolean {
   const { packet, node } = context
   switch (match.kind) {
     case 'established':
+    case 'as-node':
     case 'bridged':
     case 'midstream':
       // A first packet is neither of a known connection nor of one that began before; and whom policies know by his
-      // address is in none of the networks that are of one link.
+      // address has one of his own, which is in none of the networks that are of one link.
       return false
     case 'discovery':
       return packet.protocol === 'discovery'
@@ -90,11 +100,20 @@ function isIn(
 ): boolean {
   if (kind !== 'ranges') return elements.has(match.parts.map(part => parts[part]).join(' . '))
   const { value }: Ip = match.parts[0] === 'saddr' ? packet.source : packet.destination
-  return elements.values().some(({ key, last }) => key[0]!.value <= value && value <= last!.value)
+  return isWithin(sortedOf(elements), value, [({ key }) => key[0]!.value, ({ last }) => last!.value])
 }
+
+/** Ranges come sorted; as an array they can be bisected. */
+function sortedOf(elements: Elements): readonly Element[] {
+  const sorted = SORTED.get(elements) ?? [...elements.values()]
+  SORTED.set(elements, sorted)
+  return sorted
+}
+
+const SORTED = new WeakMap<Elements, readonly Element[]>()
 
 const isPort = (
   packet: Packet,
   { protocol, ranges }: { readonly protocol: Protocol } & Extract<Match, { kind: 'ports' }>,
 ): boolean =>
-  packet.protocol === protocol && ranges.some(([first, last]) => first <= packet.port && packet.port <= last)
+  packet.protocol === protocol && isWithin(ranges, packet.port, [([first]) => first, ([, last]) => last])

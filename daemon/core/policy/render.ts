@@ -75,9 +75,11 @@ function formatMatch(match: Match): string {
     case 'discovery':
       return DISCOVERY
     case 'own-node':
-      // The address alone would do for IPv4; with IPv6 the kernel lets others send from it. Only what is made here came in
-      // by no interface.
+      // The address alone would do for IPv4; with IPv6 the kernel lets others send from it. What is made here came in by no
+      // interface; what is bridged neither, but that has met the next match before.
       return 'iif 0 fib saddr type local'
+    case 'as-node':
+      return `iifname "${BRIDGE}" fib saddr type local`
     case 'bridged': {
       const { side, network } = match
       // What was routed came in by an interface, whatever bridge it came from.

@@ -56,6 +56,8 @@ export type Match =
   | { readonly kind: 'discovery' }
   /** The node itself sends it. */
   | { readonly kind: 'own-node' }
+  /** It comes from the pods' bridge by an address of the node itself. */
+  | { readonly kind: 'as-node' }
   /** The pods' bridge itself takes it from one to another, where br_netfilter is, and that end is in this network. */
   | { readonly kind: 'bridged'; readonly side: AddressSide; readonly network: Cidr }
   /** It is of this protocol and not one that begins a connection. */

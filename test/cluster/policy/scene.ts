@@ -43,6 +43,9 @@ const NAMED = {
   job: [{ name: 'side', port: 7001, protocol: 'TCP' }],
 } as const
 
+/** Lists the pods of a node that any policy isolates. */
+const ISOLATED = 'nft list set inet podwire policy-self4'
+
 /** Everything that the tests of policies talk to and from. */
 export class Scene {
   readonly stage: Stage
@@ -79,9 +82,14 @@ export class Scene {
     return found
   }
 
-  /** Takes all of it away. */
+  /** Takes all of it away; done when no node is left with a pod that is isolated. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.stage.kubectl('delete', 'namespace', '--selector=test=podwire')
+    const { stage } = this
+    await stage.kubectl('delete', 'namespace', '--selector=test=podwire')
+    await stage.until('the nodes to let go of their pods', async () => {
+      const sets = await stage.onEachNode(node => stage.inNode(node, ISOLATED))
+      return !JSON.stringify(sets).includes('elements')
+    })
   }
 }
 
