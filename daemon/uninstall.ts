@@ -89,7 +89,7 @@ const removeTables = (world: Pick<World, 'env'>, log: Log): Promise<void> =>
   all(
     [TABLE, FRAMES_TABLE].map(table => async () => {
       if ((await show(world, ['-t', 'list', 'table', ...table.split(' ')])) === undefined) return
-      await loadRules(world, `add table ${table}\ndelete table ${table}\n`)
+      await loadRules(world, `add table ${table}\ndelete table ${table}\n`, { table })
       log.info({}, `Removed the table ${table}`)
     }),
   )

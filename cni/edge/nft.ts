@@ -12,11 +12,15 @@ const LIMIT_MS = 60_000
 type Executing = Pick<World, 'env'>
 
 /** Loads a script as one transaction: all of it or nothing. */
-export async function loadRules(world: Executing, script: string, checkOnly = false): Promise<void> {
+export async function loadRules(
+  world: Executing,
+  script: string,
+  { checkOnly = false, table = 'inet podwire' } = {},
+): Promise<void> {
   const outcome = await nft(world, [...(checkOnly ? ['-c'] : []), '-f', '-'], script)
   if (outcome.code === 0) return
   const words = outcome.stderr.trim().split('\n')[0] ?? ''
-  throw new CniError('nft', `Cannot load rules into nftables: ${words}; try the script with "nft -f"`, {
+  throw new CniError('nft', `Cannot change table "${table}": ${words}; try the script with "nft -f"`, {
     details: `${script}${outcome.stderr}`,
   })
 }

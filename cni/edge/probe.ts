@@ -69,7 +69,9 @@ function attempt(step: Step, action: () => void): void {
 async function probeRules(world: World): Promise<void> {
   const address = parseCidr('192.0.2.1/24')
   try {
-    await loadRules(world, masqueradeScript(address === undefined ? [] : [address]), true)
+    await loadRules(world, masqueradeScript(address === undefined ? [] : [address]), {
+      checkOnly: true,
+    })
   } catch (cause) {
     if (cause instanceof CniError && cause.kind !== 'nft') throw cause
     throw new CniError(

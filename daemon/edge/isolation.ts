@@ -6,7 +6,7 @@ import { Site } from '../../cni/edge/site.ts'
 import { readSysctl } from '../../cni/edge/sysctl.ts'
 import { messageOf } from '../../cni/spec/error.ts'
 import type { World } from '../../cni/spec/world.ts'
-import { framesScript } from '../core/policy/frames.ts'
+import { FRAMES_TABLE, framesScript } from '../core/policy/frames.ts'
 
 /**
  * Whether what passes a bridge of the node meets the hooks for IP (br_netfilter). Services are translated there then, and
@@ -18,7 +18,7 @@ export const filtersBridged = (): boolean =>
 /** Has bridges drop what br_netfilter shows to no rule, and pods yet take. Throws where the kernel has no rules for bridges. */
 export async function filterFrames(world: Pick<World, 'env'>): Promise<void> {
   try {
-    await loadRules(world, framesScript())
+    await loadRules(world, framesScript(), { table: FRAMES_TABLE })
   } catch (cause) {
     throw new Error(
       `Cannot keep frames from pods that policies do not see: ${messageOf(cause)}; with br_netfilter the kernel needs nf_tables_bridge, too`,
