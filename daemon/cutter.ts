@@ -1,3 +1,5 @@
+import type { Connection } from '../cni/core/netlink/conntrack.ts'
+import { PROTOCOLS } from '../cni/core/netlink/field.ts'
 import { messageOf } from '../cni/spec/error.ts'
 import type { Log } from './core/log.ts'
 import { packetOf } from './core/policy/connection.ts'
@@ -5,6 +7,7 @@ import { judge } from './core/policy/judge.ts'
 import { type Direction, DIRECTIONS } from './core/policy/network-policy.ts'
 import type { RuleSet } from './core/policy/rule-set.ts'
 import { Rounds } from './core/rounds.ts'
+import { Echoes } from './echoes.ts'
 import { cutConnections, ownAddresses } from './edge/connections.ts'
 
 type Pods = Readonly<Record<Direction, ReadonlySet<string>>>
@@ -25,11 +28,13 @@ export interface CutterOptions {
 export class Cutter {
   readonly #options: CutterOptions
   readonly #rounds = new Rounds(() => this.#round())
+  readonly #echoes: Echoes
   #pods: Record<Direction, ReadonlySet<string>> = { ingress: new Set(), egress: new Set() }
   #rules: RuleSet | undefined
 
   constructor(options: CutterOptions) {
     this.#options = options
+    this.#echoes = new Echoes(options.log)
   }
 
   /** Has the connections of pods with these addresses judged by rules that are in force, and those that are left from before. */
@@ -67,10 +72,13 @@ export class Cutter {
     const { node, log, cut } = this.#options
     const rules = this.#rules!
     const own = ownAddresses()
-    const connections = await cutConnections(
-      pods,
-      connection => judge(rules, node, packetOf(connection, { node, addresses: own })) === 'accept',
-    )
+    const isAllowed = (connection: Connection): boolean =>
+      judge(rules, node, packetOf(connection, { node, addresses: own })) === 'accept'
+    const connections = await cutConnections(pods, connection => {
+      if (isAllowed(connection)) return true
+      if (connection.protocol === PROTOCOLS.udp) this.#echoes.add(connection)
+      return false
+    })
     if (connections === 0) return
     cut(connections)
     log.info({ connections }, `Cut ${connections} connections that NetworkPolicies no longer allow`)

@@ -12,7 +12,10 @@ import {
 import { libc } from '../../cni/edge/libc.ts'
 import { dump, netfilter } from '../../cni/edge/netfilter.ts'
 import { cutConnections, forgetConnections, ownAddresses } from '../../daemon/edge/connections.ts'
+import { Echoes } from '../../daemon/echoes.ts'
 import { FAMILIES, formatIp } from '../../ipam/core/ip.ts'
+import { until } from '../conformance/until.ts'
+import { fakeLog } from '../support/log.ts'
 import { ip } from '../support/result.ts'
 
 /*
@@ -60,9 +63,9 @@ async function open(t: Test, from: string, to: string): Promise<Socket> {
 }
 
 /** Sends a UDP packet, to which nobody answers. */
-async function send(from: string, to: string, port = PORT): Promise<void> {
+async function send(from: string, to: string, port = PORT, fromPort = 0): Promise<void> {
   const socket = createSocket(to.includes(':') ? 'udp6' : 'udp4')
-  await new Promise<void>(resolve => void socket.bind(0, from, resolve))
+  await new Promise<void>(resolve => void socket.bind(fromPort, from, resolve))
   await new Promise<void>((resolve, reject) =>
     socket.send('?', port, to, error => (error ? reject(error) : resolve())),
   )
@@ -229,6 +232,26 @@ t.test('several searches at once take turns', async t => {
   ])
   t.equal(cut, 0)
   t.same(listed(), without(before, b, c))
+})
+
+t.test('an answer that was on its way does not bring a flow back that was cut', async t => {
+  await talk(t)
+  const [{ a, b }] = ENDS
+  const [client, echoes] = [5_000, new Echoes(fakeLog().log)]
+  await send(a, b, PORT, client)
+  await cutConnections({ egress: new Set([a]), ingress: new Set() }, connection => {
+    if (connection.original.sourcePort === client) echoes.add(connection)
+    return false
+  })
+  await send(b, a, client, PORT)
+  await send(b, a, client, PORT + 1)
+  const back = () => all().filter(({ original }) => original.destinationPort === client)
+  await until('it to be forgotten', async () => back().length === 1)
+  t.same(
+    back().map(({ original }) => original.sourcePort),
+    [PORT + 1],
+    'another flow goes on',
+  )
 })
 
 t.test('ownAddresses() are those of the node', async t => {
