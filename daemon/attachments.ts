@@ -1,6 +1,6 @@
-import { type Attached, formatAttached } from '../cni/core/pod.ts'
+import { addressesOfOnly, type Attached, formatAttached } from '../cni/core/pod.ts'
 import { rememberedPods } from '../cni/edge/policies.ts'
-import { formatIp, type Ip } from '../ipam/core/ip.ts'
+import type { Ip } from '../ipam/core/ip.ts'
 import type { Log } from './core/log.ts'
 import type { Compiler } from './core/policy/compile.ts'
 
@@ -22,14 +22,13 @@ export class Attachments {
 
   /** The addresses of an attachment that no other has. */
   addressesOfOnly(id: string): readonly Ip[] {
-    const others = [...this.#pods.values()].filter(pod => pod.id !== id)
-    const held = new Set(others.flatMap(({ addresses }) => addresses.map(formatIp)))
-    return (this.#pods.get(id)?.addresses ?? []).filter(ip => !held.has(formatIp(ip)))
+    return addressesOfOnly(id, [...this.#pods.values()])
   }
 
-  remove(id: string): void {
-    this.#pods.delete(id)
+  /** Answers whether it was there. */
+  remove(id: string): boolean {
     this.#compiler.detach(id)
+    return this.#pods.delete(id)
   }
 
   /** Takes in what others remember who wire pods when the daemon does not; answers whether that is news. */

@@ -1,5 +1,6 @@
 import type { Connection } from '../cni/core/netlink/conntrack.ts'
 import { PROTOCOLS } from '../cni/core/netlink/field.ts'
+import { ownAddresses } from '../cni/edge/own-addresses.ts'
 import { messageOf } from '../cni/spec/error.ts'
 import type { Log } from './core/log.ts'
 import { packetOf } from './core/policy/connection.ts'
@@ -8,7 +9,7 @@ import { type Direction, DIRECTIONS } from './core/policy/network-policy.ts'
 import type { RuleSet } from './core/policy/rule-set.ts'
 import { Rounds } from './core/rounds.ts'
 import { Echoes } from './echoes.ts'
-import { cutConnections, ownAddresses } from './edge/connections.ts'
+import { cutConnections } from './edge/connections.ts'
 
 type Pods = Readonly<Record<Direction, ReadonlySet<string>>>
 

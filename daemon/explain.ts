@@ -1,11 +1,9 @@
+import { type Collection, NAMESPACES, NETWORK_POLICIES, NODES, PODS } from './collections.ts'
 import { formatAnswer, type Judged } from './core/policy/answer.ts'
 import { casesOf, type Told } from './core/policy/ends.ts'
 import { evaluate } from './core/policy/evaluate.ts'
 import { explainKernel } from './core/policy/kernel-answer.ts'
-import { parseNetworkPolicy } from './core/policy/network-policy.ts'
-import { parseNamespace, parsePod } from './core/policy/objects.ts'
 import { parsePolicyCommand, POLICY_HELP, type PolicyCommand } from './core/policy/question.ts'
-import { parseNode } from './core/node.ts'
 import { openApi } from './edge/kubernetes.ts'
 import { listedTable } from './edge/listed-table.ts'
 import { list, type ListOptions } from './list.ts'
@@ -57,13 +55,13 @@ async function ask(
   signal: AbortSignal,
 ): Promise<Told> {
   const api = openApi(kubeconfig)
-  const all = async <T>(path: string, parse: (object: unknown) => T): Promise<T[]> =>
-    (await list({ api, path, parse, log }, signal)).items
+  const all = async <T>(collection: Collection<T>): Promise<T[]> =>
+    (await list({ ...collection, api, log }, signal)).items
   const [pods, namespaces, policies, nodes] = await Promise.all([
-    all('/api/v1/pods', parsePod),
-    all('/api/v1/namespaces', parseNamespace),
-    all('/apis/networking.k8s.io/v1/networkpolicies', parseNetworkPolicy),
-    all('/api/v1/nodes', parseNode),
+    all(PODS),
+    all(NAMESPACES),
+    all(NETWORK_POLICIES),
+    all(NODES),
   ])
   return { pods, namespaces, policies, nodes }
 }

@@ -1,4 +1,5 @@
 import type { Attached } from '../cni/core/pod.ts'
+import { ownAddresses } from '../cni/edge/own-addresses.ts'
 import { forgetPod, rememberPod, WITHOUT_DAEMON } from '../cni/edge/policies.ts'
 import { CniError, messageOf } from '../cni/spec/error.ts'
 import type { Policies } from '../cni/spec/policies.ts'
@@ -14,7 +15,6 @@ import type { PolicyOptions } from './core/options.ts'
 import { compile, Compiler } from './core/policy/compile.ts'
 import { podKey } from './core/policy/objects.ts'
 import { Cutter } from './cutter.ts'
-import { ownAddresses } from './edge/connections.ts'
 import { filterFrames, filtersBridged, isolatePorts } from './edge/isolation.ts'
 import { keepNamespaces } from './edge/policy-state.ts'
 import { Enforcer, type EnforcerOptions } from './enforcer.ts'
@@ -170,8 +170,8 @@ export class Policy implements Part, Policies {
     if (!this.#isOn) return WITHOUT_DAEMON.detach(id)
     await this.#former.forget(this.#attachments.addressesOfOnly(id))
     forgetPod(id)
-    this.#attachments.remove(id)
-    this.#enforce()
+    // Most that is deleted is no pod that policies know.
+    if (this.#attachments.remove(id)) this.#enforce()
   }
 
   async #await(pod: Attached): Promise<void> {

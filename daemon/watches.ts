@@ -1,9 +1,8 @@
+import { type Collection, NAMESPACES, NETWORK_POLICIES, NODES, PODS } from './collections.ts'
 import type { Contact } from './contact.ts'
 import type { Cluster, Touched } from './core/cluster.ts'
 import type { Log } from './core/log.ts'
-import { type ClusterNode, type NodeName, parseNode } from './core/node.ts'
-import { parseNetworkPolicy } from './core/policy/network-policy.ts'
-import { parseNamespace, parsePod } from './core/policy/objects.ts'
+import type { ClusterNode, NodeName } from './core/node.ts'
 import type { Api } from './edge/kubernetes.ts'
 import type { Metrics } from './edge/metrics.ts'
 import type { Heard, Hearing } from './heard.ts'
@@ -26,7 +25,7 @@ export async function watchAll(
   { api, hearing: { nodes, policy }, contact, metrics, log, now }: WatchesOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  const follow = <T>(path: string, parse: (object: unknown) => T, hearing: Hearing<T>): Promise<void> => {
+  const follow = <T>({ path, parse }: Collection<T>, hearing: Hearing<T>): Promise<void> => {
     const sink = {
       ...hearing,
       heard: () => contact.heard(path),
@@ -38,10 +37,10 @@ export async function watchAll(
     return watch({ api, path, parse, sink, log, now }, signal)
   }
   await Promise.all([
-    follow('/api/v1/nodes', parseNode, nodes),
-    follow('/api/v1/namespaces', parseNamespace, policy.namespaces),
-    follow('/api/v1/pods', parsePod, policy.pods),
-    follow('/apis/networking.k8s.io/v1/networkpolicies', parseNetworkPolicy, policy.policies),
+    follow(NODES, nodes),
+    follow(NAMESPACES, policy.namespaces),
+    follow(PODS, policy.pods),
+    follow(NETWORK_POLICIES, policy.policies),
   ])
 }
 

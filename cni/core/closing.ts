@@ -1,5 +1,5 @@
 import { bytesOf, type Ip } from '../../ipam/core/ip.ts'
-import { createElements, deleteElements, type Element } from './netlink/element.ts'
+import { asComment, createElements, deleteElements, type Element } from './netlink/element.ts'
 import type { Request } from './netlink/message.ts'
 import type { SetShape } from './netlink/set.ts'
 import type { Attached } from './pod.ts'
@@ -35,7 +35,7 @@ export const removal = (places: readonly Place[]): Request[] =>
  * the policies' maps and chains are not there.
  */
 export const closing = (pod: Attached): Request[] =>
-  pod.addresses.flatMap(ip => closingOf(ip, commentOf(pod)))
+  pod.addresses.flatMap(ip => closingOf(ip, asComment(`${pod.namespace}/${pod.name}`)))
 
 function closingOf(ip: Ip, comment: string): Request[] {
   const { version } = ip.family
@@ -50,6 +50,3 @@ function closingOf(ip: Ip, comment: string): Request[] {
     ...add('self', { key: Uint8Array.of(...key, ...key) }),
   ]
 }
-
-/** nft shows comments of up to 128 bytes; names of objects have but ASCII in them. */
-const commentOf = ({ namespace, name }: Attached): string => `${namespace}/${name}`.slice(0, 128)

@@ -65,6 +65,14 @@ export function refuseUnnamed({ namespace, name }: Attached): void {
   )
 }
 
+/** The addresses of an attachment that none of these pods has as well: of a living one nothing may be taken. */
+export function addressesOfOnly(id: string, pods: readonly Attached[]): readonly Ip[] {
+  const others = pods.filter(pod => pod.id !== id)
+  const held = new Set(others.flatMap(({ addresses }) => addresses.map(formatIp)))
+  const own = pods.find(pod => pod.id === id)?.addresses ?? []
+  return own.filter(ip => !held.has(formatIp(ip)))
+}
+
 /** An attached pod as text, for a file that its id names. */
 export const formatAttached = ({ namespace, name, uid, addresses }: Attached): string =>
   `${JSON.stringify({ namespace, name, uid, addresses: addresses.map(formatIp) })}\n`

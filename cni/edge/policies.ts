@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, unlinkSync, writeFileSync } from 'node:fs'
-import { formatIp, type Ip } from '../../ipam/core/ip.ts'
 import { errnoOf, readPlain } from '../../ipam/edge/files.ts'
 import {
+  addressesOfOnly,
   type Attached,
   fileOfId,
   formatAttached,
@@ -30,7 +30,10 @@ export const WITHOUT_DAEMON: Policies = {
     if (existsSync(POLICY_FOLDER)) await closePod(pod)
   },
   detach: async id => {
-    const left = addressesOfOnly(id)
+    const left = addressesOfOnly(
+      id,
+      rememberedPods(() => {}),
+    )
     if (left.length > 0) {
       takeOut(left)
       await forgetConnections(left)
@@ -95,14 +98,6 @@ function readPod(
   const why = content.kind === 'text' ? 'it is damaged' : content.why
   tell(`Cannot read ${path}: ${why}; remove it when its pod is gone`)
   return []
-}
-
-/** The addresses of an attachment that nobody else was given meanwhile: of a living pod nothing may be taken. */
-function addressesOfOnly(id: string): readonly Ip[] {
-  const pods = rememberedPods(() => {})
-  const others = new Set(pods.filter(pod => pod.id !== id).flatMap(pod => pod.addresses.map(formatIp)))
-  const addresses = pods.find(pod => pod.id === id)?.addresses ?? []
-  return addresses.filter(ip => !others.has(formatIp(ip)))
 }
 
 /** Does something to a path; the system's errors listed in `expected` give undefined. */

@@ -3,9 +3,6 @@ import { removeConnections } from '../../cni/edge/connections.ts'
 import { parseIp } from '../../ipam/core/ip.ts'
 import type { Direction } from '../core/policy/network-policy.ts'
 
-export { forgetConnections, removeChosen } from '../../cni/edge/connections.ts'
-export { ownAddresses } from '../../cni/edge/own-addresses.ts'
-
 /**
  * Cuts the connections of pods, by their addresses, that are not allowed any more: those to the pods for ingress, those
  * that they have begun for egress. Answers how many. Replies of a connection that is cut meet the policies like any

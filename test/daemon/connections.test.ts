@@ -9,9 +9,11 @@ import {
   dumpConnections,
   parseConnection,
 } from '../../cni/core/netlink/conntrack.ts'
+import { forgetConnections } from '../../cni/edge/connections.ts'
 import { libc } from '../../cni/edge/libc.ts'
 import { dump, netfilter } from '../../cni/edge/netfilter.ts'
-import { cutConnections, forgetConnections, ownAddresses } from '../../daemon/edge/connections.ts'
+import { ownAddresses } from '../../cni/edge/own-addresses.ts'
+import { cutConnections } from '../../daemon/edge/connections.ts'
 import { Echoes } from '../../daemon/echoes.ts'
 import { FAMILIES, formatIp } from '../../ipam/core/ip.ts'
 import { until } from '../conformance/until.ts'

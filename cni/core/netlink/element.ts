@@ -28,6 +28,10 @@ const COMMENT = 0
 /** An attribute's length has 16 bits, and no element of ours takes more than 240 bytes. */
 const ELEMENTS_PER_MESSAGE = 256
 
+/** A text as a comment: nft's limit is 128 bytes, and all names here are ASCII. */
+export const asComment = (words: string): string =>
+  words.length > 128 ? `${words.slice(0, 125)}...` : words
+
 /** What an element leads to: another chain, or a value. */
 export type ElementData =
   { readonly kind: 'goto'; readonly chain: string } | { readonly kind: 'value'; readonly bytes: Uint8Array }

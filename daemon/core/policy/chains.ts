@@ -1,3 +1,4 @@
+import { asComment } from '../../../cni/core/netlink/element.ts'
 import type { Protocol } from '../../../cni/core/netlink/field.ts'
 import type { Family } from '../../../ipam/core/ip.ts'
 import { dropChain, SIDES } from './base.ts'
@@ -7,7 +8,7 @@ import type { NamedPort, Pod } from './objects.ts'
 import { type Definition, definePeers, definePorts, nameText, type PortName } from './peers.ts'
 import { isWhole, mergePorts } from './ranges.ts'
 import { formatRule } from './render.ts'
-import { type Chain, commentOf, type Match, type PortRange, PREFIX, type Rule } from './rule-set.ts'
+import { type Chain, type Match, type PortRange, PREFIX, type Rule } from './rule-set.ts'
 
 /** A chain for pods, and the sets that its rules ask. */
 export interface Plan {
@@ -167,12 +168,12 @@ const allow = ({
   matches: allowance.matches,
   counts: true,
   verdict: { kind: 'return' },
-  comment: commentOf(by.length === 1 ? by[0]! : `${by[0]} and ${by.length - 1} more`),
+  comment: asComment(by.length === 1 ? by[0]! : `${by[0]} and ${by.length - 1} more`),
 })
 
 const drop = (direction: Direction, policies: readonly NetworkPolicy[]): Rule => ({
   matches: [],
   counts: true,
   verdict: { kind: 'goto', chain: dropChain(direction) },
-  comment: commentOf(`isolated by ${policies.map(nameOf).join(', ')}`),
+  comment: asComment(`isolated by ${policies.map(nameOf).join(', ')}`),
 })

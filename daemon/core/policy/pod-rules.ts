@@ -1,3 +1,4 @@
+import { asComment } from '../../../cni/core/netlink/element.ts'
 import { BASE_SETS, countersSet, dropChain, selfSet, verdictMap } from './base.ts'
 import { type Plan, Planner } from './chains.ts'
 import { Contents, type Entries } from './contents.ts'
@@ -5,7 +6,7 @@ import { type Direction, DIRECTIONS, type NetworkPolicy } from './network-policy
 import type { Pod, PodKey, Site } from './objects.ts'
 import { matches } from './peers.ts'
 import type { PodIndex } from './pod-index.ts'
-import { type Address, commentOf, type Element, type NftSet } from './rule-set.ts'
+import { type Address, type Element, type NftSet } from './rule-set.ts'
 
 /** Where packets of one address go in one direction. */
 interface Way {
@@ -104,7 +105,7 @@ function entriesOf(key: PodKey, ways: readonly Way[]): ReadonlyMap<string, Entri
   }
   for (const { direction, address, chain } of ways) {
     const { text, field, ip, entry } = address
-    add(verdictMap(direction, ip.family), [text, { key: [field], target: chain, comment: commentOf(key) }])
+    add(verdictMap(direction, ip.family), [text, { key: [field], target: chain, comment: asComment(key) }])
     add(countersSet(direction, ip.family), entry)
     // Of one that is isolated in both directions twice the same.
     add(selfSet(ip.family), [`${text} . ${text}`, { key: [field, field] }])

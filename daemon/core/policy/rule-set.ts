@@ -110,6 +110,3 @@ export function addressOf(ip: Ip): Address {
   const text = formatFields([field])
   return { ip, text, field, entry: [text, { key: [field] }] }
 }
-
-/** nft's limit is 128 bytes, and all names here are ASCII. */
-export const commentOf = (text: string): string => (text.length > 128 ? `${text.slice(0, 125)}...` : text)
