@@ -4,6 +4,7 @@ import { ip } from '../../test/support/result.ts'
 import type { NetworkName } from '../spec/config.ts'
 import { isName, parseArgs, parseContainerId, parseIfName } from '../spec/environment.ts'
 import {
+  addressesOfOnly,
   type Attached,
   attachedPod,
   attachmentId,
@@ -149,5 +150,20 @@ t.test('parseAttached() trusts nothing else', t => {
       parseAttached(ID, text)
     }),
   )
+  t.end()
+})
+
+t.test('what an attachment leaves is what nobody else holds', t => {
+  const pod = (id: string, ...addresses: string[]): Attached => ({
+    id,
+    namespace: 'shop',
+    name: 'web',
+    uid: '',
+    addresses: addresses.map(ip),
+  })
+  const pods = [pod(ID, '10.244.1.5', 'fd00::5'), pod('pods/c2/eth0', '10.244.1.5')]
+  t.same(addressesOfOnly(ID, pods), [ip('fd00::5')], 'its IPv4 address is a living pod’s as well')
+  t.same(addressesOfOnly('pods/c2/eth0', pods), [])
+  t.same(addressesOfOnly('pods/c3/eth0', pods), [], 'an attachment that nobody has heard of')
   t.end()
 })

@@ -29,8 +29,7 @@ const COMMENT = 0
 const ELEMENTS_PER_MESSAGE = 256
 
 /** A text as a comment: nft's limit is 128 bytes, and all names here are ASCII. */
-export const asComment = (words: string): string =>
-  words.length > 128 ? `${words.slice(0, 125)}...` : words
+export const asComment = (words: string): string => (words.length > 128 ? `${words.slice(0, 125)}...` : words)
 
 /** What an element leads to: another chain, or a value. */
 export type ElementData =
