@@ -1,6 +1,6 @@
 import { show } from '../../cni/edge/nft.ts'
 import type { World } from '../../cni/spec/world.ts'
-import type { Table } from '../core/policy/walk.ts'
+import type { Table } from '../core/policy/explain/walk.ts'
 
 /** Looks at our table: `nft list chain inet podwire NAME`, `nft get element inet podwire SET { KEY }`. */
 export const listedTable = (world: Pick<World, 'env'>): Table => ({

@@ -2,7 +2,7 @@ import t from 'tap'
 import { attachment, cluster, namespace, pod, policy, ports } from '../../../test/support/policy-objects.ts'
 import { cidr, ip } from '../../../test/support/result.ts'
 import { evaluate, type Packet } from './evaluate.ts'
-import { explain } from './explain.ts'
+import { explain } from './explain/explain.ts'
 import type { Objects } from './objects.ts'
 
 const WEB = pod('shop/web', ['10.1.0.1', 'fd00:1::1'], { app: 'web' }, { spec: ports('http:8080/TCP') })

@@ -1,10 +1,10 @@
 import t from 'tap'
-import { cluster, pod, policy } from '../../../test/support/policy-objects.ts'
-import { ip } from '../../../test/support/result.ts'
+import { cluster, pod, policy } from '../../../../test/support/policy-objects.ts'
+import { ip } from '../../../../test/support/result.ts'
 import { formatAnswer, type Judged } from './answer.ts'
 import type { End } from './ends.ts'
-import { evaluate, type Packet } from './evaluate.ts'
-import type { NetworkPolicy } from './network-policy.ts'
+import { evaluate, type Packet } from '../evaluate.ts'
+import type { NetworkPolicy } from '../network-policy.ts'
 
 const WEB = pod('shop/web', ['10.1.0.1', 'fd00:1::1'], { app: 'web' })
 const DB = pod('shop/db', ['10.1.0.2', 'fd00:1::2'], { app: 'db' })

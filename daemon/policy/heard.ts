@@ -1,8 +1,8 @@
-import type { Log } from './core/log.ts'
-import type { Compiler } from './core/policy/compile.ts'
-import type { NetworkPolicy } from './core/policy/network-policy.ts'
-import { type Namespace, type Pod, type PodKey, podKey } from './core/policy/objects.ts'
-import type { Sink } from './watch.ts'
+import type { Log } from '../core/log.ts'
+import type { Compiler } from '../core/policy/compile.ts'
+import type { NetworkPolicy } from '../core/policy/network-policy.ts'
+import { type Namespace, type Pod, type PodKey, podKey } from '../core/policy/objects.ts'
+import type { Sink } from '../watch.ts'
 
 /** The collections that policies need. */
 const KINDS = ['Pods', 'Namespaces', 'NetworkPolicies'] as const

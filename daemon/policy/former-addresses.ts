@@ -1,6 +1,6 @@
-import { forgetConnections, removeChosen } from '../cni/edge/connections.ts'
-import { type Cidr, contains, formatIp, type Ip } from '../ipam/core/ip.ts'
-import { Rounds } from './core/rounds.ts'
+import { forgetConnections, removeChosen } from '../../cni/edge/connections.ts'
+import { type Cidr, contains, formatIp, type Ip } from '../../ipam/core/ip.ts'
+import { Rounds } from '../core/rounds.ts'
 
 /**
  * Addresses of pods that are gone. The kernel still knows their connections, and lets these pass: nobody else may have

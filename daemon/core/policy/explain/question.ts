@@ -1,9 +1,9 @@
-import type { Protocol } from '../../../cni/core/netlink/field.ts'
-import { type Ip, IPV4, parseIp } from '../../../ipam/core/ip.ts'
-import { all, gather, type Given, helpOf, one, type Row, SWITCH } from '../arguments.ts'
-import type { NodeName } from '../node.ts'
-import { KUBECONFIG, NODE_NAME } from '../options.ts'
-import { isPort, parseProtocol } from './json.ts'
+import type { Protocol } from '../../../../cni/core/netlink/field.ts'
+import { type Ip, IPV4, parseIp } from '../../../../ipam/core/ip.ts'
+import { all, gather, type Given, helpOf, one, type Row, SWITCH } from '../../arguments.ts'
+import type { NodeName } from '../../node.ts'
+import { KUBECONFIG, NODE_NAME } from '../../options.ts'
+import { isPort, parseProtocol } from '../json.ts'
 
 /** One end, as somebody names it: a pod, or an address, whoever has that. */
 export type Place =

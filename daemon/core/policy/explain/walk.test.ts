@@ -1,6 +1,6 @@
 import t from 'tap'
-import { ip } from '../../../test/support/result.ts'
-import type { Packet } from './evaluate.ts'
+import { ip } from '../../../../test/support/result.ts'
+import type { Packet } from '../evaluate.ts'
 import { type Step, type Table, walk } from './walk.ts'
 
 /*

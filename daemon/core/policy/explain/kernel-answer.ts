@@ -1,8 +1,8 @@
-import { formatIp, type Ip } from '../../../ipam/core/ip.ts'
+import { formatIp, type Ip } from '../../../../ipam/core/ip.ts'
 import type { Judged } from './answer.ts'
-import { countersSet, SIDES, verdictMap } from './base.ts'
-import type { Decision } from './evaluate.ts'
-import type { Pod } from './objects.ts'
+import { countersSet, SIDES, verdictMap } from '../base.ts'
+import type { Decision } from '../evaluate.ts'
+import type { Pod } from '../objects.ts'
 import { type Step, type Table, walk, type Way } from './walk.ts'
 
 /** Where the kernel is asked. */

@@ -1,8 +1,8 @@
-import { addressesOfOnly, type Attached, formatAttached } from '../cni/core/pod.ts'
-import { rememberedPods } from '../cni/edge/policies.ts'
-import type { Ip } from '../ipam/core/ip.ts'
-import type { Log } from './core/log.ts'
-import type { Compiler } from './core/policy/compile.ts'
+import { addressesOfOnly, type Attached, formatAttached } from '../../cni/core/pod.ts'
+import { rememberedPods } from '../../cni/edge/policies.ts'
+import type { Ip } from '../../ipam/core/ip.ts'
+import type { Log } from '../core/log.ts'
+import type { Compiler } from '../core/policy/compile.ts'
 
 /** The pods that are wired on this node, as their ADDs have told; what the API server says of them is not asked. */
 export class Attachments {

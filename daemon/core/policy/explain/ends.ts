@@ -1,8 +1,8 @@
-import { FAMILIES, formatIp, type Ip, sameIp } from '../../../ipam/core/ip.ts'
-import type { ClusterNode } from '../node.ts'
-import type { Packet } from './evaluate.ts'
-import type { NetworkPolicy } from './network-policy.ts'
-import type { Namespace, Pod } from './objects.ts'
+import { FAMILIES, formatIp, type Ip, sameIp } from '../../../../ipam/core/ip.ts'
+import type { ClusterNode } from '../../node.ts'
+import type { Packet } from '../evaluate.ts'
+import type { NetworkPolicy } from '../network-policy.ts'
+import type { Namespace, Pod } from '../objects.ts'
 import type { Place, Question, Target } from './question.ts'
 
 /** What the API server tells. */

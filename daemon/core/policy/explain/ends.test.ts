@@ -1,7 +1,7 @@
 import t from 'tap'
-import { namespace, pod, ports } from '../../../test/support/policy-objects.ts'
-import { formatIp } from '../../../ipam/core/ip.ts'
-import { parseNode } from '../node.ts'
+import { namespace, pod, ports } from '../../../../test/support/policy-objects.ts'
+import { formatIp } from '../../../../ipam/core/ip.ts'
+import { parseNode } from '../../node.ts'
 import { casesOf, type Told } from './ends.ts'
 import { parsePolicyCommand } from './question.ts'
 

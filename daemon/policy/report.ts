@@ -1,8 +1,8 @@
-import type { Compiler } from './core/policy/compile.ts'
-import { countElements, type DroppedPackets, dropsByPod, type PolicyCounts } from './core/policy/counts.ts'
-import { dropLine, type Line } from './core/policy/drop-line.ts'
-import type { DroppedPacket } from './core/policy/dropped-packet.ts'
-import { droppedPackets } from './edge/policy-table.ts'
+import type { Compiler } from '../core/policy/compile.ts'
+import { countElements, type DroppedPackets, dropsByPod, type PolicyCounts } from '../core/policy/counts.ts'
+import { dropLine, type Line } from '../core/policy/drop-line.ts'
+import type { DroppedPacket } from '../core/policy/dropped-packet.ts'
+import { droppedPackets } from '../edge/policy-table.ts'
 import type { Enforcer } from './enforcer.ts'
 
 /** What people and metrics are told of policies. */

@@ -1,6 +1,6 @@
-import { formatIp } from '../../../ipam/core/ip.ts'
-import type { Packet } from './evaluate.ts'
-import { at, list, text } from './json.ts'
+import { formatIp } from '../../../../ipam/core/ip.ts'
+import type { Packet } from '../evaluate.ts'
+import { at, list, text } from '../json.ts'
 
 /*
  * Rules as `nft -j list chain` shows them (libnftables-json(5)), carried out on the first packet of a connection. nft

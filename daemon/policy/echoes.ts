@@ -1,8 +1,8 @@
-import type { Connection } from '../cni/core/netlink/conntrack.ts'
-import { removeChosen } from '../cni/edge/connections.ts'
-import { messageOf } from '../cni/spec/error.ts'
-import type { Log } from './core/log.ts'
-import { answersOf, beginningOf } from './core/policy/echo.ts'
+import type { Connection } from '../../cni/core/netlink/conntrack.ts'
+import { removeChosen } from '../../cni/edge/connections.ts'
+import { messageOf } from '../../cni/spec/error.ts'
+import type { Log } from '../core/log.ts'
+import { answersOf, beginningOf } from '../core/policy/echo.ts'
 
 /** When to look after a cut, in milliseconds, each time after the last: an answer may have been on its way for a while. */
 const PAUSES = [20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000]

@@ -1,7 +1,7 @@
-import { dropChain } from './base.ts'
+import { dropChain } from '../base.ts'
 import { type ListedRule, type ListedVerdict, type Passing, readRules } from './listed-rule.ts'
-import { DIRECTIONS } from './network-policy.ts'
-import { PREFIX } from './rule-set.ts'
+import { DIRECTIONS } from '../network-policy.ts'
+import { PREFIX } from '../rule-set.ts'
 
 /** A chain of the kernel's. */
 export interface ListedChain {

@@ -1,5 +1,5 @@
-import type { Decision, Judgement, Reason } from './evaluate.ts'
-import type { Direction, NetworkPolicy } from './network-policy.ts'
+import type { Decision, Judgement, Reason } from '../evaluate.ts'
+import type { Direction, NetworkPolicy } from '../network-policy.ts'
 
 /** A judgement in sentences, for `podwire policy explain`: first the verdict, then what each end says. */
 export const explain = ({ isAllowed, decisions }: Judgement): string[] => [

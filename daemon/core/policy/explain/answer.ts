@@ -1,6 +1,6 @@
-import { formatIp } from '../../../ipam/core/ip.ts'
+import { formatIp } from '../../../../ipam/core/ip.ts'
 import type { Case, End } from './ends.ts'
-import type { Decision, Judgement } from './evaluate.ts'
+import type { Decision, Judgement } from '../evaluate.ts'
 import { explain } from './explain.ts'
 
 /** A case and what the API says about it. */

@@ -1,7 +1,7 @@
 import t from 'tap'
-import { cluster, pod, policy } from '../../../test/support/policy-objects.ts'
+import { cluster, pod, policy } from '../../../../test/support/policy-objects.ts'
 import type { Judged } from './answer.ts'
-import { evaluate, type Packet } from './evaluate.ts'
+import { evaluate, type Packet } from '../evaluate.ts'
 import { explainKernel, type Where } from './kernel-answer.ts'
 
 const WEB = pod('shop/web', ['10.1.0.1'], { app: 'web' })

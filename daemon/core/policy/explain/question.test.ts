@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { formatIp } from '../../../ipam/core/ip.ts'
+import { formatIp } from '../../../../ipam/core/ip.ts'
 import { parsePolicyCommand, type Place, POLICY_HELP } from './question.ts'
 
 const FROM = '--from=shop/web'

@@ -1,13 +1,13 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { messageOf } from '../cni/spec/error.ts'
-import type { World } from '../cni/spec/world.ts'
-import type { Log } from './core/log.ts'
-import { affected } from './core/policy/affected.ts'
-import { difference } from './core/policy/difference.ts'
-import type { Direction } from './core/policy/network-policy.ts'
-import type { RuleSet } from './core/policy/rule-set.ts'
-import { Rounds } from './core/rounds.ts'
-import { changePolicy, loadPolicy, policyDifferences } from './edge/policy-table.ts'
+import { messageOf } from '../../cni/spec/error.ts'
+import type { World } from '../../cni/spec/world.ts'
+import type { Log } from '../core/log.ts'
+import { affected } from '../core/policy/affected.ts'
+import { difference } from '../core/policy/difference.ts'
+import type { Direction } from '../core/policy/network-policy.ts'
+import type { RuleSet } from '../core/policy/rule-set.ts'
+import { Rounds } from '../core/rounds.ts'
+import { changePolicy, loadPolicy, policyDifferences } from '../edge/policy-table.ts'
 
 /** What an {@link Enforcer} works with. */
 export interface EnforcerOptions {
