@@ -1,3 +1,4 @@
+import type { ChildProcessWithoutNullStreams } from 'node:child_process'
 import type { Family } from '../../ipam/core/ip.ts'
 
 /** 4 or 6. */
@@ -21,6 +22,8 @@ export interface Cluster {
   down(): Promise<void>
   /** kubectl as the cluster's administrator; answers its stdout. */
   kubectl(args: readonly string[], input?: string): Promise<string>
+  /** The same for a conversation: who starts it writes to its stdin, and ends it by ending that. */
+  startKubectl(args: readonly string[]): ChildProcessWithoutNullStreams
   /** Runs a command on a node, as root; answers its stdout. */
   inNode(node: string, command: readonly string[]): Promise<string>
   /** Gives an image archive to every node. */

@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -29,7 +30,11 @@ export const kindCluster: Cluster = {
   },
   down,
   // The node's own kubectl: the machine may have none.
-  kubectl: (args, input = '') => run([...inContainer(CONTROL_PLANE, '-i'), ...KUBECTL, ...args], { input }),
+  kubectl: (args, input = '') => run(kubectl(args), { input }),
+  startKubectl: args => {
+    const [command, ...rest] = kubectl(args)
+    return spawn(command!, rest)
+  },
   inNode: (node, command) => run([...inContainer(node), ...command]),
   load: async archive => void (await run(['kind', 'load', 'image-archive', archive, '--name', NAME])),
   stopNode: async node => void (await run(['docker', 'kill', node])),
@@ -51,12 +56,18 @@ interface Endpoint {
 }
 
 const IDLE = [TOOLS_IMAGE, 'sleep', 'infinity']
-const KUBECTL = ['kubectl', '--kubeconfig=/etc/kubernetes/admin.conf']
 const inContainer = (name: string, ...options: readonly string[]): string[] => [
   'docker',
   'exec',
   ...options,
   name,
+]
+
+const kubectl = (args: readonly string[]): string[] => [
+  ...inContainer(CONTROL_PLANE, '-i'),
+  'kubectl',
+  '--kubeconfig=/etc/kubernetes/admin.conf',
+  ...args,
 ]
 
 /** kind reads YAML, of which JSON is a part. */

@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process'
 import { removeCgroup } from '../conformance/cgroup.ts'
 import type { Cluster, Families } from './cluster.ts'
 import { run } from './run.ts'
@@ -36,6 +37,7 @@ export function scriptCluster(script: string): Cluster {
       await removeCgroups(ids.flat())
     },
     kubectl,
+    startKubectl: args => spawn(script, ['kubectl', ...args]),
     inNode: (node, command) => call('node', numberOf(node), ...command),
     load: async archive => void (await call('load', archive)),
     stopNode: async node => {

@@ -29,7 +29,7 @@ export async function testAway(t: Test, stage: Stage, scene: Scene): Promise<voi
       const ofClosed = everyPair(stage, all).filter(
         ({ from, to }) => closed.includes(from) || closed.includes(to),
       )
-      await areClosed(t, stage, 'new pods of a namespace with a policy', ofClosed.filter(mayBeClosed))
+      await areClosed(t, 'new pods of a namespace with a policy', ofClosed.filter(mayBeClosed))
       const others = all.filter(({ namespace }) => namespace !== ISOLATED)
       await agrees(t, stage, 'new pods of a namespace without', everyPair(stage, others))
       await callBack(stage)

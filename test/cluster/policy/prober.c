@@ -3,8 +3,9 @@
  *
  *   prober serve NAME PORT...            answers at all ports with "NAME PEER", then with whatever it is sent; prints
  *                                        "PROTOCOL PORT PEER" when it hears a peer there for the first time
- *   prober ask MILLISECONDS TARGET...    asks all at once; prints a line for each, in their order: "NAME PEER" as it was
- *                                        answered, "silent", or "failed: " and why
+ *   prober ask MILLISECONDS              for each line of stdin, TARGET..., asks all at once; prints a line for each, in
+ *                                        their order: "NAME PEER" as it was answered, "silent", or "failed: " and why;
+ *                                        and an empty line
  *   prober hold TARGET                   keeps a connection busy until it ends; prints a line for each answer
  *   prober flood MILLISECONDS TARGET...  sends a first packet to each target again and again, all that often
  *
@@ -27,7 +28,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { TEXT = 256, TICK_MS = 50 };
+enum { TEXT = 256, TICK_MS = 50, TARGETS = 1024 };
 
 struct target {
   int type;
@@ -247,7 +248,25 @@ static void ask(int patience, const struct target *targets, int count) {
       open--;
     }
   }
-  for (int i = 0; i < count; i++) puts(answers[i]);
+  for (int i = 0; i < count; i++) {
+    if (sockets[i].fd >= 0) drop(sockets[i].fd);
+    puts(answers[i]);
+  }
+  free(sockets);
+  free(answers);
+}
+
+static void answer_questions(int patience) {
+  static struct target targets[TARGETS];
+  char *line = NULL;
+  for (size_t size = 0; getline(&line, &size, stdin) > 0;) {
+    int count = 0;
+    for (char *word = strtok(line, " \n"); word && count < TARGETS; word = strtok(NULL, " \n"))
+      targets[count++] = parse_target(word);
+    ask(patience, targets, count);
+    puts("");
+    fflush(stdout);
+  }
 }
 
 /* hold */
@@ -292,12 +311,11 @@ int main(int argc, char **argv) {
     hold(&target);
     return EXIT_SUCCESS;
   }
-  struct target *targets = parse_targets(argv + 3, argc > 3 ? argc - 3 : 0);
   if (strcmp(verb, "ask") == 0) {
-    ask(atoi(argv[2]), targets, argc - 3);
+    answer_questions(atoi(argv[2]));
     return EXIT_SUCCESS;
   }
-  if (strcmp(verb, "flood") == 0) flood(atoi(argv[2]), targets, argc - 3);
+  if (strcmp(verb, "flood") == 0) flood(atoi(argv[2]), parse_targets(argv + 3, argc - 3), argc - 3);
   fputs("Cannot tell what to do: the first word is serve, ask, hold or flood\n", stderr);
   return EXIT_FAILURE;
 }

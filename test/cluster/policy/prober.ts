@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { TOOLS_IMAGE } from '../cluster.ts'
+import { Conversation } from '../conversation.ts'
 import { type Pod, podOf } from '../pods.ts'
 import { run } from '../run.ts'
 import type { Resource, Stage } from '../stage.ts'
@@ -19,7 +20,12 @@ export interface Prober extends Pod {
   readonly namespace: string
   /** Whether it is on the node's own network: what it sends the node sends. */
   readonly isHost: boolean
+  /** `prober ask` in the pod: it costs more to start it there than to ask. */
+  readonly questions: Conversation
 }
+
+/** How long a prober waits for answers, in milliseconds; one that is let through has it within a few. */
+const PATIENCE_MS = 500
 
 /** What a prober is to be. */
 export interface ProberOptions {
@@ -112,16 +118,17 @@ export async function startProbers(stage: Stage, wanted: readonly ProberOptions[
   return Promise.all(
     wanted.map(async ({ namespace, name }) => {
       await stage.wait('condition=Ready', 'pod', name, `--namespace=${namespace}`)
-      return proberOf(await stage.get('pod', name, `--namespace=${namespace}`))
+      return proberOf(stage, await stage.get('pod', name, `--namespace=${namespace}`))
     }),
   )
 }
 
-const proberOf = (pod: Resource): Prober => ({
-  ...podOf(pod),
-  namespace: pod.metadata.namespace,
-  isHost: pod.spec.hostNetwork === true,
-})
+function proberOf({ cluster }: Stage, pod: Resource): Prober {
+  const { name, namespace } = pod.metadata
+  const exec = ['exec', '-i', name, `--namespace=${namespace}`, '--', PROBER, 'ask', `${PATIENCE_MS}`]
+  const questions = new Conversation(() => cluster.startKubectl(exec))
+  return { ...podOf(pod), namespace, isHost: pod.spec.hostNetwork === true, questions }
+}
 
 /** How a prober calls itself. */
 export const nameOf = ({ namespace, name }: Pick<Prober, 'namespace' | 'name'>): string =>

@@ -85,6 +85,7 @@ export class Scene {
   /** Takes all of it away; done when no node is left with a pod that is isolated. */
   async [Symbol.asyncDispose](): Promise<void> {
     const { stage } = this
+    for (const { questions } of this.probers) questions.end()
     await stage.kubectl('delete', 'namespace', '--selector=test=podwire')
     await stage.until('the nodes to let go of their pods', async () => {
       const sets = await stage.onEachNode(node => stage.inNode(node, ISOLATED))

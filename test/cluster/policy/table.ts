@@ -5,7 +5,7 @@ import { parseIp } from '../../../ipam/core/ip.ts'
 import type { Version } from '../cluster.ts'
 import type { Stage } from '../stage.ts'
 import { readObjects } from './objects.ts'
-import { nameOf, PORTS, PROBER, type Prober } from './prober.ts'
+import { nameOf, PORTS, type Prober } from './prober.ts'
 
 export const PROTOCOLS = ['tcp', 'udp'] as const
 
@@ -32,8 +32,6 @@ export interface Outcome {
   readonly looks: number
 }
 
-/** How long a cell waits for its answer, in milliseconds; one that is open has it within a few. */
-const PATIENCE_MS = 500
 /** How long all daemons may take for a change, on a machine that has other things to do. */
 const DEADLINE_MS = 10_000
 
@@ -55,14 +53,14 @@ export const everyPair = (stage: Stage, probers: readonly Prober[]): Cell[] =>
 export async function compare(stage: Stage, cells: readonly Cell[]): Promise<Outcome> {
   const began = performance.now()
   let [looks, milliseconds] = [1, 0]
-  const [objects, answers] = await Promise.all([readObjects(stage), askAll(stage, cells)])
+  const [objects, answers] = await Promise.all([readObjects(stage), askAll(cells)])
   const expected = new Map(cells.map(cell => [cell, expect(objects, cell)]))
   const isWrong = (cell: Cell): boolean => answers.get(cell) !== expected.get(cell)
   for (let open = cells.filter(isWrong); open.length > 0; open = open.filter(isWrong)) {
     milliseconds = performance.now() - began
     if (milliseconds > DEADLINE_MS) break
     looks++
-    for (const [cell, answer] of await askAll(stage, open)) answers.set(cell, answer)
+    for (const [cell, answer] of await askAll(open)) answers.set(cell, answer)
   }
   const wrong = cells.filter(isWrong).map(cell => {
     return [describe(cell), `${answers.get(cell)}, and must be ${expected.get(cell)}`]
@@ -81,8 +79,8 @@ export async function agrees(t: Test, stage: Stage, about: string, cells: readon
 }
 
 /** The same for cells that must all be closed whatever the API says: one look, for nothing may be open for a moment. */
-export async function areClosed(t: Test, stage: Stage, about: string, cells: readonly Cell[]): Promise<void> {
-  const answers = await askAll(stage, cells)
+export async function areClosed(t: Test, about: string, cells: readonly Cell[]): Promise<void> {
+  const answers = await askAll(cells)
   const open = cells.filter(cell => answers.get(cell) !== SILENT)
   t.same(
     Object.fromEntries(open.map(cell => [describe(cell), answers.get(cell)])),
@@ -113,21 +111,17 @@ const describe = ({ from, to, protocol, port, version, by }: Cell): string =>
   `${nameOf(from)} to ${nameOf(to)}, ${protocol} ${port}, IPv${version}` +
   (by === undefined ? '' : `, by ${by.address} ${by.port}`)
 
-/** One call for each prober, with all it is to ask. Who cannot be told to ask says so in each cell. */
-async function askAll(stage: Stage, cells: readonly Cell[]): Promise<Map<Cell, string>> {
+/** One question for each prober, with all it is to ask. Who cannot be told to ask says so in each cell. */
+async function askAll(cells: readonly Cell[]): Promise<Map<Cell, string>> {
   const byCaller = Map.groupBy(cells, ({ from }) => from)
-  const parts = await Promise.all([...byCaller].map(([from, its]) => ask(stage, from, its)))
+  const parts = await Promise.all([...byCaller].map(([from, its]) => ask(from, its)))
   return new Map(parts.flat())
 }
 
-async function ask(stage: Stage, { namespace, name }: Prober, cells: readonly Cell[]) {
-  const command = [PROBER, 'ask', `${PATIENCE_MS}`, ...cells.map(targetOf)]
-  const said = await stage
-    .kubectl('exec', name, `--namespace=${namespace}`, '--', ...command)
-    .catch((error: Error) => error.message)
-  const lines = said.split('\n')
+async function ask({ questions }: Prober, cells: readonly Cell[]) {
+  const said = await questions.ask(cells.map(targetOf).join(' ')).catch((error: Error) => error.message)
   return cells.map((cell, i): [Cell, string] => {
-    const line = lines.length === cells.length + 1 ? lines[i]! : `not asked: ${said}`
+    const line = typeof said === 'string' ? `not asked: ${said}` : said[i]!
     return [cell, line.startsWith(`${nameOf(cell.to)} `) ? nameOf(cell.to) : line]
   })
 }
