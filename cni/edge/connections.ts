@@ -4,7 +4,9 @@ import {
   type Connection,
   deleteConnection,
   dumpConnections,
+  mayBeOf,
   parseConnection,
+  tailOf,
 } from '../core/netlink/conntrack.ts'
 import { dumpAside, unlessAbsent } from './netfilter.ts'
 import { readSysctl } from './sysctl.ts'
@@ -27,25 +29,31 @@ export async function removeConnections(
   isChosen: (connection: Connection) => boolean,
 ): Promise<number> {
   const [sources, answerers] = [valuesOf(begunBy), valuesOf(answeredBy)]
+  const [sourceTails, answererTails] = [begunBy, answeredBy].map(ips => new Set(ips.map(tailOf)))
+  if (sources.size + answerers.size === 0) return 0
   const isOfThem = ({ original, reply }: Connection): boolean =>
     sources.has(original.source.value) || answerers.has(reply.source.value)
-  if (sources.size + answerers.size === 0) return 0
-  return removeFound(searches(begunBy, answeredBy), each => isOfThem(each) && isChosen(each))
+  return removeFound(
+    searches(begunBy, answeredBy),
+    body => mayBeOf(body, sourceTails!, answererTails!),
+    each => isOfThem(each) && isChosen(each),
+  )
 }
 
 /** Removes all connections that are chosen; answers how many. */
 export const removeChosen = (isChosen: (connection: Connection) => boolean): Promise<number> =>
-  removeFound([EVERYTHING], isChosen)
+  removeFound([EVERYTHING], () => true, isChosen)
 
 async function removeFound(
   asked: readonly Search[],
+  mayBeChosen: (body: Uint8Array) => boolean,
   isChosen: (connection: Connection) => boolean,
 ): Promise<number> {
   let removed = 0
   for (const [family, choice] of asked) {
     // Each is removed when it is heard of: the loop of events goes on between the parts of a list.
     await dumpAside(dumpConnections(family, choice), ({ body }) => {
-      const connection = parseConnection(body)
+      const connection = mayBeChosen(body) ? parseConnection(body) : undefined
       if (connection === undefined || !isChosen(connection)) return undefined
       unlessAbsent(netlink => netlink.request(deleteConnection(connection)))
       removed += 1

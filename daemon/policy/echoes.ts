@@ -1,8 +1,8 @@
 import type { Connection } from '../../cni/core/netlink/conntrack.ts'
-import { removeChosen } from '../../cni/edge/connections.ts'
 import { messageOf } from '../../cni/spec/error.ts'
 import type { Log } from '../core/log.ts'
-import { answersOf, beginningOf } from '../core/policy/echo.ts'
+import { answersOf } from '../core/policy/echo.ts'
+import { forgetEchoes } from '../edge/connections.ts'
 
 /** When to look after a cut, in milliseconds, each time after the last: an answer may have been on its way for a while. */
 const PAUSES = [20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000]
@@ -14,7 +14,8 @@ const PAUSES = [20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000]
  */
 export class Echoes {
   readonly #log: Log
-  #ways = new Set<string>()
+  /** What was cut, by the way of its answers. */
+  #cut = new Map<string, Connection>()
   #step = 0
   #timer: NodeJS.Timeout | undefined
 
@@ -24,7 +25,7 @@ export class Echoes {
 
   /** This connection was cut. */
   add(connection: Connection): void {
-    this.#ways.add(answersOf(connection))
+    this.#cut.set(answersOf(connection), connection)
     this.#wait(0)
   }
 
@@ -32,17 +33,16 @@ export class Echoes {
     clearTimeout(this.#timer)
     this.#step = step
     const pause = PAUSES[step]
-    if (pause === undefined) this.#ways = new Set()
+    if (pause === undefined) this.#cut = new Map()
     else this.#timer = setTimeout(() => void this.#look(), pause).unref()
   }
 
   async #look(): Promise<void> {
     const before = this.#step
-    const ways = this.#ways
     try {
-      const removed = await removeChosen(connection => ways.has(beginningOf(connection)))
+      const forgotten = await forgetEchoes([...this.#cut.values()])
       // One more may have been on its way meanwhile; and somebody may have been cut, who starts it anew.
-      this.#wait(removed > 0 || this.#step < before ? 0 : before + 1)
+      this.#wait(forgotten > 0 || this.#step < before ? 0 : before + 1)
     } catch (error) {
       this.#log.warn({}, `Cannot forget answers to connections that were cut: ${messageOf(error)}`)
       this.#wait(before + 1)

@@ -13,7 +13,7 @@ import { forgetConnections } from '../../cni/edge/connections.ts'
 import { libc } from '../../cni/edge/libc.ts'
 import { dump, netfilter } from '../../cni/edge/netfilter.ts'
 import { ownAddresses } from '../../cni/edge/own-addresses.ts'
-import { cutConnections } from '../../daemon/edge/connections.ts'
+import { cutConnections, forgetEchoes } from '../../daemon/edge/connections.ts'
 import { Echoes } from '../../daemon/policy/echoes.ts'
 import { FAMILIES, formatIp } from '../../ipam/core/ip.ts'
 import { until } from '../conformance/until.ts'
@@ -254,6 +254,25 @@ t.test('an answer that was on its way does not bring a flow back that was cut', 
     [PORT + 1],
     'another flow goes on',
   )
+})
+
+t.test('forgetEchoes() knows what an answer has begun from what the client begins anew', async t => {
+  await talk(t)
+  const client = 5_001
+  const flow = (): Connection =>
+    all().find(({ original }) => [original.sourcePort, original.destinationPort].includes(client))!
+  for (const { a, b, service } of ENDS) {
+    for (const to of [b, service]) {
+      await send(a, to, PORT, client)
+      const cut = flow()
+      t.equal(await forgetEchoes([cut]), 0, 'it is still there, and is the client’s')
+      netfilter().request(deleteConnection(cut))
+      t.equal(await forgetEchoes([cut]), 0, 'there is none')
+      await send(b, a, client, PORT)
+      t.equal(await forgetEchoes([cut]), 1, `an answer of ${to}`)
+      t.equal(flow(), undefined)
+    }
+  }
 })
 
 t.test('ownAddresses() are those of the node', async t => {

@@ -6,6 +6,7 @@ import {
   attrList,
   concat,
   encodeAttrs,
+  locate,
   parseAttrs,
   readNumber,
   readText,
@@ -14,6 +15,7 @@ import {
   u32,
   u64,
   u8,
+  viewOf,
 } from './attr.ts'
 
 const flat = fc.tuple(fc.nat(0x3fff), fc.uint8Array({ maxLength: 40 }))
@@ -93,6 +95,28 @@ t.test('attrList() stops at an attribute that is cut off or has no room for its 
   t.equal(attrList(whole.subarray(0, 15)).length, 1)
   t.equal(attrList(Uint8Array.of(3, 0, 1, 0, 8, 0, 2, 0)).length, 0)
   t.equal(attrList(Uint8Array.of(0, 0, 0, 0)).length, 0)
+  t.end()
+})
+
+t.test('locate() finds the first of a type where attrList() does, whatever the bytes are', t => {
+  const bytes = fc.oneof(
+    fc.uint8Array({ maxLength: 60 }),
+    fc.array(fc.tuple(fc.nat(4), fc.uint8Array({ maxLength: 8 }))).map(encodeAttrs),
+  )
+  fc.assert(
+    fc.property(bytes, fc.nat(4), (bytes, type) => {
+      const found = locate(viewOf(bytes), [0, bytes.length], type)
+      const listed = attrList(bytes).find(each => each[0] === type)?.[1]
+      t.same(found && bytes.subarray(...found), listed)
+    }),
+  )
+  const two = encodeAttrs([
+    [1, u8(1)],
+    [2, u8(2)],
+  ])
+  t.same(locate(viewOf(two), [8, 16], 2), [12, 13])
+  t.equal(locate(viewOf(two), [8, 16], 1), undefined, 'before the start')
+  t.equal(locate(viewOf(two), [0, 8], 2), undefined, 'behind the end')
   t.end()
 })
 

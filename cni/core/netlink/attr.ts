@@ -66,6 +66,24 @@ export function attrList(bytes: Uint8Array): [type: number, payload: Uint8Array]
   return attrs
 }
 
+/**
+ * Where the payload of the first attribute of a type is in a view: its first byte, and the one behind it. It makes no
+ * values of the others, for what is looked into by the thousands.
+ */
+export function locate(
+  view: DataView,
+  [start, end]: readonly [number, number],
+  type: number,
+): readonly [number, number] | undefined {
+  for (let at = start; at + 4 <= end;) {
+    const length = view.getUint16(at, true)
+    if (length < 4 || at + length > end) break
+    if ((view.getUint16(at + 2, true) & TYPE_MASK) === type) return [at + 4, at + length]
+    at += align(length)
+  }
+  return undefined
+}
+
 /** A view of the same bytes, wherever they lie in their buffer. */
 export const viewOf = (bytes: Uint8Array): DataView =>
   new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)

@@ -3,7 +3,15 @@ import { formatIp, IPV4, IPV6 } from '../../../ipam/core/ip.ts'
 import { joined, reply } from '../../../test/support/netlink.ts'
 import { ip } from '../../../test/support/result.ts'
 import { type Attr, parseAttrs } from './attr.ts'
-import { type Connection, deleteConnection, dumpConnections, parseConnection } from './conntrack.ts'
+import {
+  type Connection,
+  deleteConnection,
+  dumpConnections,
+  getAnswered,
+  mayBeOf,
+  parseConnection,
+  tailOf,
+} from './conntrack.ts'
 import { encodeRequest, type Request, splitReplies } from './message.ts'
 import { header } from './nfnetlink.ts'
 
@@ -79,6 +87,22 @@ t.test('deleteConnection() names the connection by what the kernel listed of it'
   t.end()
 })
 
+t.test('getAnswered() asks for the connection that begins where another’s answers do', t => {
+  const listed = parseAttrs(bodyOf(reply('conntrack -L -f ipv6 -p udp --orig-port-dst 53')).subarray(4))
+  const sent = splitReplies(encodeRequest(getAnswered(shown('ipv6')!), 1))[0]!
+  t.match(sent, { type: 0x101, flags: 1 })
+  t.equal(sent.body.subarray(0, 4).toHex(), '0a000000')
+  t.same([...parseAttrs(sent.body.subarray(4))], [[1, listed.get(2)]])
+  t.end()
+})
+
+t.test('tailOf() is the same for addresses that end alike', t => {
+  t.equal(tailOf(ip('10.1.0.5')), 0x0a010005)
+  t.equal(tailOf(ip('fd00::a01:5')), 0x0a010005)
+  t.equal(tailOf(ip('255.255.255.255')), 0xffffffff)
+  t.end()
+})
+
 /** A connection of a family with these attributes. */
 const connection = (af: number, ...attrs: readonly Attr[]): Connection | undefined =>
   parseConnection(bodyOf(encodeRequest({ type: 0x100, flags: 0, header: header(af), attrs }, 1)))
@@ -96,18 +120,19 @@ t.test('parseConnection() knows no ports where there are none', t => {
     sourcePort: undefined,
     destinationPort: undefined,
   }
-  const { identity, ...rest } = connection(2, original, back)!
+  const { identity, answers, ...rest } = connection(2, original, back)!
   t.same(rest, { family: IPV4, protocol: 1, original: ends, reply: ends })
   t.same(
-    identity.map(([type]) => type),
-    [1],
+    [identity, answers].map(attrs => attrs.map(([type]) => type)),
+    [[1], [1]],
   )
   t.end()
 })
 
 t.test('parseConnection() keeps the zone, in which the connection has to be looked for', t => {
   const zone: Attr = [18, Uint8Array.of(0, 7)]
-  t.same(connection(2, original, back, zone)?.identity.at(-1), zone)
+  const { identity, answers } = connection(2, original, back, zone)!
+  t.same([identity.at(-1), answers.at(-1)], [zone, zone])
   t.end()
 })
 
@@ -118,5 +143,26 @@ t.test('parseConnection() passes over what it cannot read', t => {
   t.equal(connection(2, [1, [[1, [to]], icmp]], back), undefined, 'no source')
   t.equal(connection(2, [1, [[1, [from, to]]]], back), undefined, 'no protocol')
   t.equal(connection(7, original, back), undefined, 'another family')
+  t.end()
+})
+
+t.test('mayBeOf() finds what is from one of some addresses, in either direction', t => {
+  const none = new Set<number>()
+  const tails = (address: string): ReadonlySet<number> =>
+    new Set([tailOf(ip('203.0.113.1')), tailOf(ip(address))])
+  for (const [family, own, other] of [
+    ['ipv4', '127.0.0.1', '127.0.0.2'],
+    ['ipv6', '::1', '::2'],
+  ] as const) {
+    const body = bodyOf(reply(`conntrack -L -f ${family} -p udp --orig-port-dst 53`))
+    t.equal(mayBeOf(body, tails(own), none), true)
+    t.equal(mayBeOf(body, none, tails(own)), true)
+    t.equal(mayBeOf(body, tails(other), tails(other)), false)
+    t.equal(mayBeOf(body, none, none), false)
+  }
+  const mine = bodyOf(encodeRequest({ type: 0x100, flags: 0, header: header(2), attrs: [original, back] }, 1))
+  t.equal(mayBeOf(mine, tails('10.1.0.5'), none), true)
+  t.equal(mayBeOf(mine, tails('10.1.0.6'), tails('10.1.0.6')), false, 'a destination')
+  t.equal(mayBeOf(Uint8Array.of(2, 0, 0, 0), tails('10.1.0.5'), tails('10.1.0.5')), false, 'nothing listed')
   t.end()
 })

@@ -1,5 +1,5 @@
 import { bytesOf, FAMILIES, type Family, fromBytes, type Ip } from '../../../ipam/core/ip.ts'
-import { type Attr, parseAttrs, u32, u8 } from './attr.ts'
+import { type Attr, locate, parseAttrs, u32, u8, viewOf } from './attr.ts'
 import { FLAG, type Request } from './message.ts'
 import { be16, header, readBig, SUBSYSTEM } from './nfnetlink.ts'
 
@@ -38,6 +38,8 @@ export interface Connection {
   readonly reply: Ends
   /** What names this connection and no later one of the same addresses. */
   readonly identity: readonly Attr[]
+  /** What names a connection whose first packet went the way of this one's answers. */
+  readonly answers: readonly Attr[]
 }
 
 /** What the connections of a dump have in common; everything together. */
@@ -113,12 +115,41 @@ export function parseConnection(body: Uint8Array): Connection | undefined {
   const reply = family && parseEnds(family, nested(attrs, CTA.reply))
   const protocol = readBig(nested(tuple, TUPLE.protocol).get(TUPLE_PROTOCOL.number))
   if (original === undefined || reply === undefined || protocol === undefined) return undefined
-  const identity = [CTA.original, CTA.zone, CTA.id].flatMap((type): Attr[] => {
+  const attr = (type: number, as = type): Attr[] => {
     const payload = attrs.get(type)
-    return payload === undefined ? [] : [[type, payload]]
-  })
-  return { family: original.source.family, protocol, original, reply, identity }
+    return payload === undefined ? [] : [[as, payload]]
+  }
+  return {
+    family: original.source.family,
+    protocol,
+    original,
+    reply,
+    identity: [...attr(CTA.original), ...attr(CTA.zone), ...attr(CTA.id)],
+    answers: [...attr(CTA.reply, CTA.original), ...attr(CTA.zone)],
+  }
 }
+
+/**
+ * Whether a listed connection may have been begun or be answered by one of some addresses, told by their last four bytes:
+ * {@link tailOf}. A tenth of the time that it takes to read all of it.
+ */
+export function mayBeOf(
+  body: Uint8Array,
+  begunBy: ReadonlySet<number>,
+  answeredBy: ReadonlySet<number>,
+): boolean {
+  const view = viewOf(body)
+  const isFrom = (direction: number, tails: ReadonlySet<number>): boolean => {
+    const tuple = locate(view, [4, body.length], direction)
+    const ip = tuple && locate(view, tuple, TUPLE.ip)
+    const source = ip && (locate(view, ip, TUPLE_IP[4].source) ?? locate(view, ip, TUPLE_IP[6].source))
+    return source !== undefined && tails.has(view.getUint32(source[1] - 4))
+  }
+  return isFrom(CTA.original, begunBy) || isFrom(CTA.reply, answeredBy)
+}
+
+/** The last four bytes of an address as a number. */
+export const tailOf = ({ value }: Ip): number => Number(BigInt.asUintN(32, value))
 
 function parseEnds(family: Family, tuple: ReadonlyMap<number, Uint8Array>): Ends | undefined {
   const [ip, protocol] = [nested(tuple, TUPLE.ip), nested(tuple, TUPLE.protocol)]
@@ -135,6 +166,17 @@ function parseEnds(family: Family, tuple: ReadonlyMap<number, Uint8Array>): Ends
 
 const nested = (attrs: ReadonlyMap<number, Uint8Array>, type: number): Map<number, Uint8Array> =>
   parseAttrs(attrs.get(type) ?? new Uint8Array())
+
+/**
+ * `conntrack -G`: the connection that a packet is of that goes the way of this one's answers. That is this one, or one
+ * that such a packet has begun.
+ */
+export const getAnswered = ({ family, answers }: Connection): Request => ({
+  type: (SUBSYSTEM.conntrack << 8) | GET,
+  flags: 0,
+  header: header(family.af),
+  attrs: answers,
+})
 
 /** `conntrack -D` of one connection; fails with ENOENT when it is over. */
 export const deleteConnection = ({ family, identity }: Connection): Request => ({

@@ -17,6 +17,7 @@ const connection = (protocol: number, original: Ends, reply: Ends): Connection =
   original,
   reply,
   identity: [],
+  answers: [],
 })
 
 t.test(
