@@ -1,4 +1,5 @@
 import type { Request, Reply } from '../core/netlink/message.ts'
+import { subsystemOf } from '../core/netlink/nfnetlink.ts'
 import { isErrno, Netlink, PROTOCOL } from './netlink.ts'
 import { currentNetns } from './netns.ts'
 
@@ -23,10 +24,21 @@ class Kept {
   }
 }
 
+/** A socket for what takes long: whoever asks anything meanwhile asks another. */
+class Aside {
+  readonly #socket = new Kept()
+  #earlier: Promise<unknown> = Promise.resolve()
+
+  dump<T>(request: Request, parse: (reply: Reply) => T | undefined): Promise<T[]> {
+    const mine = this.#earlier.then(() => this.#socket.get().dumpAside(request, parse, ...ABSENT))
+    this.#earlier = mine.catch(() => {})
+    return mine
+  }
+}
+
 const own = new Kept()
-/** For what takes long: whoever asks anything meanwhile asks the other. */
-const aside = new Kept()
-let earlier: Promise<unknown> = Promise.resolve()
+/** One for each part of netfilter: to list a table is not to wait until a hundred thousand connections are listed. */
+const asides = new Map<number, Aside>()
 
 /** The process's socket to netfilter. */
 export const netfilter = (): Netlink => own.get()
@@ -45,9 +57,13 @@ export function unlessAbsent<T>(look: (netlink: Netlink) => T): T | undefined {
 export const dump = (request: Request): Reply[] =>
   unlessAbsent(netlink => netlink.dump(request, ...ABSENT)) ?? []
 
-/** What `parse` makes of the answers to a dump, see {@link Netlink.dumpAside}; several dumps take turns. */
+/**
+ * What `parse` makes of the answers to a dump, see {@link Netlink.dumpAside}. Several dumps of one part of netfilter take
+ * turns.
+ */
 export function dumpAside<T>(request: Request, parse: (reply: Reply) => T | undefined): Promise<T[]> {
-  const mine = earlier.then(() => aside.get().dumpAside(request, parse, ...ABSENT))
-  earlier = mine.catch(() => {})
-  return mine
+  const subsystem = subsystemOf(request)
+  const aside = asides.get(subsystem) ?? new Aside()
+  asides.set(subsystem, aside)
+  return aside.dump(request, parse)
 }

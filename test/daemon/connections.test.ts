@@ -9,9 +9,10 @@ import {
   dumpConnections,
   parseConnection,
 } from '../../cni/core/netlink/conntrack.ts'
+import { dumpSets } from '../../cni/core/netlink/set.ts'
 import { forgetConnections } from '../../cni/edge/connections.ts'
 import { libc } from '../../cni/edge/libc.ts'
-import { dump, netfilter } from '../../cni/edge/netfilter.ts'
+import { dump, dumpAside, netfilter } from '../../cni/edge/netfilter.ts'
 import { ownAddresses } from '../../cni/edge/own-addresses.ts'
 import { cutConnections, forgetEchoes } from '../../daemon/edge/connections.ts'
 import { Echoes } from '../../daemon/policy/echoes.ts'
@@ -234,6 +235,16 @@ t.test('several searches at once take turns', async t => {
   ])
   t.equal(cut, 0)
   t.same(listed(), without(before, b, c))
+})
+
+t.test('to list the table nobody waits until thousands of connections are listed', async t => {
+  await talk(t)
+  const [{ a, b }] = ENDS
+  for (let port = 10_000; port < 12_000; port += 1) await send(a, b, port)
+  const connections = dumpAside(dumpConnections(), () => 'a connection')
+  const sets = dumpAside(dumpSets(), () => 'a set').then(() => ['the table'])
+  t.same(await Promise.race([connections, sets]), ['the table'])
+  t.ok((await connections).length > 2_000)
 })
 
 t.test('an answer that was on its way does not bring a flow back that was cut', async t => {

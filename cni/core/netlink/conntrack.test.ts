@@ -13,7 +13,8 @@ import {
   tailOf,
 } from './conntrack.ts'
 import { encodeRequest, type Request, splitReplies } from './message.ts'
-import { header } from './nfnetlink.ts'
+import { header, SUBSYSTEM, subsystemOf } from './nfnetlink.ts'
+import { dumpSets } from './set.ts'
 
 const bodyOf = (message: Uint8Array): Uint8Array => splitReplies(message)[0]!.body
 const shown = (family: string): Connection | undefined =>
@@ -57,6 +58,12 @@ t.test('dumpConnections() lets the kernel choose by the source of either directi
     ),
   )
   t.equal(hex(dumpConnections(IPV4)), joined('14000000 0101 0103 01000000 00000000 02000000'), 'all')
+  t.end()
+})
+
+t.test('subsystemOf() tells which part of netfilter is asked', t => {
+  t.equal(subsystemOf(dumpConnections()), SUBSYSTEM.conntrack)
+  t.equal(subsystemOf(dumpSets()), SUBSYSTEM.nftables)
   t.end()
 })
 

@@ -9,6 +9,9 @@ import type { Request } from './message.ts'
 /** The subsystems that are asked here. */
 export const SUBSYSTEM = { conntrack: 1, log: 4, nftables: 10 } as const
 
+/** The subsystem that a request is for. */
+export const subsystemOf = ({ type }: Request): number => type >> 8
+
 /** Two bytes in network order. */
 export const be16 = (value: number): Uint8Array => Uint8Array.of(value >>> 8, value)
 /** Four bytes in network order. */
