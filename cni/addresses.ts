@@ -1,9 +1,11 @@
 import { reserve } from '../ipam/add.ts'
 import { tryLock } from '../ipam/edge/lock.ts'
-import { holders } from '../ipam/gc.ts'
+import { collect, holders } from '../ipam/gc.ts'
+import { giveBack } from '../ipam/del.ts'
 import { ipam } from '../ipam/plugin.ts'
 import { callDelegate, findDelegate } from './edge/delegate.ts'
 import { quietly } from './edge/apply.ts'
+import { forgetAddresses, forgetContainer } from './edge/neighbour.ts'
 import { CniError, messageOf } from './spec/error.ts'
 import type { AttachmentCall, Call, DelCall, GcCall } from './spec/plugin.ts'
 import type { JsonObject } from './spec/read.ts'
@@ -50,17 +52,20 @@ function readAnswer(call: AttachmentCall, type: string, answer: JsonObject): Res
   }
 }
 
-/** Gives an attachment's addresses back. */
-export const releaseAddresses = (call: DelCall, type: string): Promise<void> =>
-  forward(call, type, 'DEL', () => ipam.del(call))
+/** Gives an attachment's addresses back. In the moment before the node forgets whose they are: then they may be another's. */
+export async function releaseAddresses(call: DelCall, type: string): Promise<void> {
+  if (type === BUILT_IN) return giveBack(call, addresses => forgetAddresses(call, addresses))
+  forgetContainer(call)
+  await callDelegate(call, type, 'DEL')
+}
 
 /** Lets the address plugin check that the attachment still holds its addresses. */
 export const checkAddresses = (call: AttachmentCall, type: string): Promise<void> =>
   forward(call, type, 'CHECK', () => ipam.check(call))
 
-/** Lets the address plugin free what no valid attachment holds. */
+/** Lets the address plugin free what no valid attachment holds. Of another plugin's nobody here hears which that is. */
 export const collectAddresses = (call: GcCall, type: string): Promise<void> =>
-  forward(call, type, 'GC', () => ipam.gc(call))
+  forward(call, type, 'GC', async () => collect(call, addresses => forgetAddresses(call, addresses)))
 
 /** Who holds addresses of the network; of another plugin's nobody can tell. */
 export const addressHolders = (call: GcCall, type: string): ReturnType<typeof holders> =>

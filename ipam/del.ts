@@ -1,5 +1,5 @@
 import type { DelCall } from '../cni/spec/plugin.ts'
-import { formatIp } from './core/ip.ts'
+import { formatIp, type Ip } from './core/ip.ts'
 import { removeIndexFolder, removeLegacyFolder } from './edge/index.ts'
 import { held } from './edge/held.ts'
 import { exclusively } from './edge/lock.ts'
@@ -12,6 +12,11 @@ import { quietly, storeOf } from './open.ts'
  * runtime tries again.
  */
 export async function del(call: DelCall): Promise<void> {
+  giveBack(call, () => {})
+}
+
+/** As {@link del}; `before` is told of the addresses while they are still held. When it throws, they stay so. */
+export function giveBack(call: DelCall, before: (addresses: readonly Ip[]) => void): void {
   const { attachment, trace } = call
   const store = storeOf(call)
   const found = find(store, call)
@@ -19,7 +24,9 @@ export async function del(call: DelCall): Promise<void> {
     // Two DELs at once (a runtime's, and the daemon's sweep): while one looks away, the other frees the address and
     // an ADD gets it. So one at a time, and each looks again.
     exclusively(store.folder, () => {
-      for (const { path, ip } of stillOwned(store, attachment, found)) {
+      const own = stillOwned(store, attachment, found)
+      before(own.map(({ ip }) => ip))
+      for (const { path, ip } of own) {
         remove(path)
         trace.step(`# give back ${formatIp(ip)} in ${store.folder}`)
       }

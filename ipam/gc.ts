@@ -1,7 +1,7 @@
 import { joinErrors } from '../cni/spec/error.ts'
 import type { Attachment } from '../cni/spec/environment.ts'
 import type { GcCall } from '../cni/spec/plugin.ts'
-import { formatIp } from './core/ip.ts'
+import { formatIp, type Ip } from './core/ip.ts'
 import { formatReservation, type Owner } from './core/reservation.ts'
 import { removeOthers } from './edge/index.ts'
 import { remove, scan } from './edge/store.ts'
@@ -12,6 +12,11 @@ import { storeOf } from './open.ts'
  * say which are valid. Goes on after errors and throws them all at the end (`store`).
  */
 export async function gc(call: GcCall): Promise<void> {
+  collect(call, () => {})
+}
+
+/** As {@link gc}; `before` is told of the addresses while they are still held. When it throws, they stay so. */
+export function collect(call: GcCall, before: (addresses: readonly Ip[]) => void): void {
   const { valid, trace } = call
   if (valid === undefined) return
   const store = storeOf(call)
@@ -25,8 +30,9 @@ export async function gc(call: GcCall): Promise<void> {
   }
   const isKept = keeper(valid)
   tried(() => {
-    for (const { owner, path, ip } of scan(store, 'all')) {
-      if (isKept(owner)) continue
+    const stale = scan(store, 'all').filter(({ owner }) => !isKept(owner))
+    before(stale.map(({ ip }) => ip))
+    for (const { path, ip } of stale) {
       tried(() => remove(path))
       trace.step(`# give back ${formatIp(ip)} in ${store.folder}`)
     }

@@ -20,9 +20,11 @@ export function commandOf(step: Step): string {
     case 'veth':
       return `ip link add ${step.name} address ${step.mac}${mtu(step.mtu)} master ${step.bridge} type veth peer name ${step.peer.name} address ${step.peer.mac}${mtu(step.mtu)}${step.peer.place === 'container' ? ' netns CONTAINER' : ''}`
     case 'port':
-      return `ip link set ${step.name} alias "${step.alias}"; bridge link set dev ${step.name} hairpin ${onOff(step.hairpin)} isolated ${onOff(step.isolated)}`
+      return `ip link set ${step.name} alias "${step.alias}"; bridge link set dev ${step.name} hairpin ${onOff(step.hairpin)} isolated ${onOff(step.isolated)}${step.locked ? ' learning off locked on' : ''}`
     case 'vlan':
       return `bridge vlan ${step.action} dev ${step.name} vid ${vids(step.range)}${step.range.access ? ' pvid untagged' : ''}`
+    case 'fdb':
+      return `bridge fdb replace ${step.mac} dev ${step.name} master static sticky`
     case 'forward':
       return `bridge link set dev ${step.name} state 3`
     case 'address':
@@ -32,7 +34,7 @@ export function commandOf(step: Step): string {
     case 'announce':
       return `ip -n CONTAINER link set ${step.name} address ${step.mac}`
     case 'neighbour':
-      return `ip neighbour replace ${formatIp(step.ip)} lladdr ${step.mac} dev ${step.name} nud stale`
+      return `ip neighbour replace ${formatIp(step.ip)} lladdr ${step.mac} dev ${step.name} nud permanent`
     case 'settle':
       return `# wait for the end of duplicate address detection on ${step.name}`
     case 'ifb':

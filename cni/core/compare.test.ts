@@ -249,7 +249,7 @@ t.test('compare() wants each of several routes to one destination', t => {
 
 t.test('compare() leaves settings, bridge VLANs and the VLAN’s own veth pair alone', t => {
   const vlan = plan(wish({ vlan: 5, isGateway: true }, addresses('10.1.0.5/24'), { hasBridge: true }))
-  const kinds = new Set(['sysctl', 'vlan', 'forward', 'announce', 'neighbour', 'veth'])
+  const kinds = new Set(['sysctl', 'vlan', 'fdb', 'forward', 'announce', 'neighbour', 'veth'])
   const steps = vlan.filter(
     step => kinds.has(step.kind) && !('peer' in step && step.peer.place === 'container'),
   )
@@ -276,6 +276,18 @@ t.test(
     t.end()
   },
 )
+
+t.test('compare() misses the lock of a routed container’s port, where the kernel knows of locks', t => {
+  const [steps, switched] = ['l3', 'l2'].map(mode =>
+    plan(wish({ mode }, addresses('10.1.0.5/24'))).filter(({ kind }) => kind === 'port' || kind === 'fdb'),
+  ) as [Step[], Step[]]
+  const found = (locked: boolean | undefined, planned = steps) =>
+    compare(planned, onHost({ links: [BRIDGE, { ...PORT, locked }] }))
+  t.same([found(true), found(undefined), found(false, switched)], [[], [], []])
+  t.same(found(false), [`"${PAIR.name}" is not locked`])
+  t.same(compare(steps, onHost({ links: [BRIDGE] })), [], 'without a port that is what is told')
+  t.end()
+})
 
 t.test('compare() misses promiscuous mode where the config wants it', t => {
   const steps = plan(wish({ ...KEYS, hairpinMode: false, promiscMode: true }, addresses('10.1.0.5/24')))

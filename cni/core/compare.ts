@@ -66,6 +66,7 @@ function compareStep(step: Step, observed: Observed): string | undefined {
     case 'bridge':
     case 'sysctl':
     case 'vlan':
+    case 'fdb':
     case 'forward':
     case 'announce':
     case 'neighbour':
@@ -97,7 +98,8 @@ function compareVeth(step: VethStep, { host, container }: Observed): string | un
 function comparePort(step: PortStep, { host }: Observed): string | undefined {
   const port = find(host, step.name)
   if (port !== undefined && step.hairpin && !port.hairpin) return `hairpin mode is off on "${step.name}"`
-  return port !== undefined && step.isolated && !port.isolated ? `"${step.name}" is not isolated` : undefined
+  if (port !== undefined && step.isolated && !port.isolated) return `"${step.name}" is not isolated`
+  return step.locked && port?.locked === false ? `"${step.name}" is not locked` : undefined
 }
 
 function compareUp(site: ObservedSite, { name, promisc }: Extract<Step, { kind: 'up' }>): string | undefined {

@@ -40,6 +40,9 @@ export interface PluginConfig {
   readonly ipam: string | undefined
 }
 
+/** The keys that say where the gateway's address is, and whether all traffic goes through it. */
+export type GatewayConfig = Pick<PluginConfig, 'bridge' | 'mode' | 'vlan'>
+
 const refuse = (message: string): never => {
   throw new CniError('invalid-config', message)
 }
@@ -47,20 +50,18 @@ const refuse = (message: string): never => {
 /** Reads the plugin's keys. Throws `invalid-config`, or `invalid-environment` for CNI_ARGS. */
 export function parsePluginConfig(config: NetworkConfig, args: ReadonlyMap<string, string>): PluginConfig {
   const { keys } = config
-  const mode = readMode(keys.string('mode') ?? 'l2')
+  const gateway = parseGatewayConfig(keys)
   const isDefaultGateway = keys.boolean('isDefaultGateway') ?? false
   const ipam = keys.object('ipam').string('type')
   const parsed: PluginConfig = {
-    bridge: parseIfName(keys.string('bridge') || 'cbr0', '"bridge"', 'invalid-config'),
-    mode,
-    isGateway: isDefaultGateway || mode === 'l3' || (keys.boolean('isGateway') ?? false),
+    ...gateway,
+    isGateway: isDefaultGateway || gateway.mode === 'l3' || (keys.boolean('isGateway') ?? false),
     isDefaultGateway,
     forceAddress: keys.boolean('forceAddress') ?? false,
     ipMasq: keys.boolean('ipMasq') ?? false,
     mtu: readMtu(keys),
     hairpin: keys.boolean('hairpinMode') ?? false,
     promisc: keys.boolean('promiscMode') ?? false,
-    vlan: keys.integer('vlan', 0, 4094) || undefined,
     trunk: keys.objects('vlanTrunk')?.flatMap(readTrunk) ?? [],
     preserveDefaultVlan: keys.boolean('preserveDefaultVlan') ?? true,
     isolated: keys.boolean('portIsolation') ?? false,
@@ -75,6 +76,13 @@ export function parsePluginConfig(config: NetworkConfig, args: ReadonlyMap<strin
   refuseConflicts(parsed)
   return parsed
 }
+
+/** Reads those keys alone. Throws `invalid-config`. */
+export const parseGatewayConfig = (keys: Reader): GatewayConfig => ({
+  bridge: parseIfName(keys.string('bridge') || 'cbr0', '"bridge"', 'invalid-config'),
+  mode: readMode(keys.string('mode') ?? 'l2'),
+  vlan: keys.integer('vlan', 0, 4094) || undefined,
+})
 
 function readMode(mode: string): 'l2' | 'l3' {
   return mode === 'l2' || mode === 'l3' ? mode : refuse(`Cannot use "mode": "${mode}"; it is "l2" or "l3"`)
@@ -122,8 +130,10 @@ function readTrunk(item: Reader): VlanRange[] {
   )
 }
 
-/** The MAC by rising precedence: CNI_ARGS, `args.cni.mac`, `runtimeConfig.mac`. */
-function readMac(keys: Reader, args: ReadonlyMap<string, string>): Mac | undefined {
+/**
+ * The MAC that is asked for, by rising precedence: CNI_ARGS, `args.cni.mac`, `runtimeConfig.mac`. Throws `invalid-config`.
+ */
+export function readMac(keys: Reader, args: ReadonlyMap<string, string>): Mac | undefined {
   const text =
     keys.object('runtimeConfig').string('mac') ||
     keys.object('args').object('cni').string('mac') ||

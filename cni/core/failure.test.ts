@@ -33,6 +33,10 @@ const DEEDS: readonly (readonly [Step, RegExp])[] = [
   [step('up'), /^Cannot set up "cbr0" \(ip link set cbr0 up\): /],
   [step('port'), /^Cannot set up "vethd72e032fedd" \(ip link set .* alias/],
   [step('vlan', TRUNK), /^Cannot set up "vethd72e032fedd" \(bridge vlan add/],
+  [
+    step('fdb', ROUTED),
+    /^Cannot set up "vethd72e032fedd" \(bridge fdb replace f2:12:50:b1:84:5e dev vethd72e032fedd master static sticky\): /,
+  ],
   [step('forward'), /^Cannot set up "vethd72e032fedd" \(bridge link set .* state 3\): /],
   [step('address'), /^Cannot set up "cbr0" \(ip address add 10\.1\.0\.1\/24 dev cbr0\): /],
   [step('route'), /^Cannot set up "eth0" \(ip -n CONTAINER route append/],

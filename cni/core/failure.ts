@@ -83,6 +83,7 @@ function deed(step: Step): string {
     case 'route':
     case 'announce':
     case 'neighbour':
+    case 'fdb':
     case 'forward':
     case 'port':
     case 'settle':

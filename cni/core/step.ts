@@ -26,13 +26,15 @@ export type Step =
   | VethStep
   | PortStep
   | VlanStep
+  /** The bridge knows by which port a MAC is, for good: whatever other port sends by it. */
+  | { readonly kind: 'fdb'; readonly name: IfName; readonly mac: Mac }
   /** The port forwards frames from now on. */
   | { readonly kind: 'forward'; readonly name: IfName }
   | AddressStep
   | { readonly kind: 'route'; readonly name: IfName; readonly route: Route; readonly onLink: boolean }
   /** Neighbours learn whose the addresses are now: gratuitous ARP, unsolicited neighbour advertisement. */
   | { readonly kind: 'announce'; readonly name: IfName; readonly mac: Mac }
-  /** The node knows whose an address is without asking, and forgets an earlier owner. */
+  /** The node knows whose an address is without asking, whatever anybody says, and forgets an earlier owner. */
   | { readonly kind: 'neighbour'; readonly name: IfName; readonly ip: Ip; readonly mac: Mac }
   /** Duplicate address detection is over. */
   | { readonly kind: 'settle'; readonly name: IfName }
@@ -67,6 +69,8 @@ export interface PortStep {
   readonly name: IfName
   readonly hairpin: boolean
   readonly isolated: boolean
+  /** Takes frames from no MAC but those that an `fdb` step says are there, and learns none. */
+  readonly locked: boolean
   readonly alias: string
 }
 

@@ -5,6 +5,7 @@ import type { AddressStep } from '../core/step.ts'
 import { CniError } from '../spec/error.ts'
 import type { World } from '../spec/world.ts'
 import { isUnused, keepMac } from './apply-bridge.ts'
+import { keepingNeighbours } from './neighbour.ts'
 import { isErrno } from './netlink.ts'
 import type { Site } from './site.ts'
 
@@ -32,17 +33,20 @@ function putGateway(step: AddressStep, site: Site): (() => void) | undefined {
   if (step.conflict === 'refuse' && first !== undefined) throw conflict(step, first)
   const isThere = present.some(cidr => sameCidr(cidr, step.cidr))
   if (isThere && first === undefined) return undefined
-  // Containers remember their gateway's MAC. First, so that whoever finds the address can rely on it.
-  keepMac(site, step.name)
   const index = site.index(step.name)
   const putBack = (): void => inTheWay.forEach(cidr => site.netlink.request(addAddress(index, cidr, false)))
-  for (const other of inTheWay) site.netlink.request(delAddress(index, other))
-  const isNew = addUnlessThere(step, site, putBack)
-  return () => {
-    if (isNew && (first !== undefined || isUnused(site, step.name)))
-      site.netlink.request(delAddress(index, step.cidr))
-    putBack()
-  }
+  const isNew = keepingNeighbours(site, index, () => {
+    // Containers remember their gateway's MAC. First, so that whoever finds the address can rely on it.
+    keepMac(site, step.name)
+    for (const other of inTheWay) site.netlink.request(delAddress(index, other))
+    return addUnlessThere(step, site, putBack)
+  })
+  return () =>
+    keepingNeighbours(site, index, () => {
+      if (isNew && (first !== undefined || isUnused(site, step.name)))
+        site.netlink.request(delAddress(index, step.cidr))
+      putBack()
+    })
 }
 
 /** False when another ADD was first, or the address has been there all along. */

@@ -2,7 +2,7 @@ import { explain } from '../core/failure.ts'
 import { commandOf } from '../core/command.ts'
 import { addRoute, MAIN_TABLE, SCOPE } from '../core/netlink/route.ts'
 import { addVeth, delLink, setLink } from '../core/netlink/link.ts'
-import { delNeighbour, replaceNeighbour } from '../core/netlink/neighbour.ts'
+import { delNeighbour, replaceFdb, replaceNeighbour } from '../core/netlink/neighbour.ts'
 import { changeVlan, setPort } from '../core/netlink/port.ts'
 import type { Step, SysctlStep, VethStep } from '../core/step.ts'
 import { messageOf } from '../spec/error.ts'
@@ -61,10 +61,12 @@ function carryOut(step: Step, sites: Sites, call: Call): Undo | undefined | Prom
     case 'veth':
       return makeVeth(step, sites)
     case 'port':
-      host.netlink.request(setPort(host.index(step.name), step.hairpin, step.isolated))
+      host.netlink.request(setPort(host.index(step.name), step))
       return void host.netlink.request(setLink(step.name, { alias: step.alias }))
     case 'vlan':
       return void host.netlink.request(changeVlan(step.action, host.index(step.name), step.range))
+    case 'fdb':
+      return void host.netlink.request(replaceFdb(host.index(step.name), step.mac))
     case 'up':
       return void siteOf(sites, step.place).netlink.request(
         setLink(step.name, { up: true, promisc: step.promisc }),

@@ -2,6 +2,7 @@ import { dumpAddresses, type InterfaceAddress, parseAddress } from '../core/netl
 import { delLink, dumpLinks, getLink, type Link, parseLink } from '../core/netlink/link.ts'
 import { dumpFilters, parseRedirects, type Redirect } from '../core/netlink/filter.ts'
 import { getRootQdisc, parseQdisc, type Qdisc } from '../core/netlink/qdisc.ts'
+import { dumpNeighbours, type Neighbour, parseNeighbour } from '../core/netlink/neighbour.ts'
 import { dumpRoutes, getRoute, type KernelRoute, parseRoute } from '../core/netlink/route.ts'
 import { parseSettings, type Settings, UNSET } from '../core/netlink/settings.ts'
 import type { Place } from '../core/step.ts'
@@ -51,6 +52,12 @@ export class Site implements Disposable {
     const index = this.index(name)
     const all = this.netlink.dump(dumpAddresses(index)).map(reply => parseAddress(reply.body))
     return all.filter(address => address?.index === index) as InterfaceAddress[]
+  }
+
+  /** `ip neighbour show dev INDEX`, those whose MAC is known. */
+  neighbours(index: number): Neighbour[] {
+    const all = this.netlink.dump(dumpNeighbours(index)).map(reply => parseNeighbour(reply.body))
+    return all.filter(neighbour => neighbour?.index === index) as Neighbour[]
   }
 
   /** `ip route show table all` of a family, unicast only; a route of several hops is one for each. */

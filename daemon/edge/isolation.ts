@@ -44,7 +44,7 @@ export function isolatePorts(bridge: string, network: string, isolated: boolean)
 /** False when the port is gone. */
 function change(host: Site, index: number, hairpin: boolean, isolated: boolean): boolean {
   try {
-    host.netlink.request(setPort(index, hairpin, isolated))
+    host.netlink.request(setPort(index, { hairpin, isolated }))
     return true
   } catch (error) {
     // ENODEV of a link that is gone, EINVAL or EOPNOTSUPP of one that has left the bridge.

@@ -13,5 +13,6 @@ export const LINK: Link = {
   peer: undefined,
   hairpin: false,
   isolated: false,
+  locked: undefined,
   vlanFiltering: false,
 }

@@ -45,6 +45,7 @@ t.test('parseLink() reads a port of a bridge as the kernel shows it', t => {
     peer: 3,
     hairpin: true,
     isolated: true,
+    locked: false,
     vlanFiltering: false,
   })
   t.end()
@@ -60,6 +61,7 @@ t.test('parseLink() reads a bridge, which is nobody’s port', t => {
     peer: undefined,
     hairpin: false,
     isolated: false,
+    locked: undefined,
   })
   t.ok((shown('ip link show cbr0').flags & IFF.up) !== 0)
   t.end()
@@ -94,7 +96,7 @@ t.test('parseLink() passes over an address that is not Ethernet’s, and a port 
     ...new Uint8Array(16),
     ...attrs([[18, attrs([[4, '62726964676500']]).toHex()]]),
   ])
-  t.match(parseLink(bare), { hairpin: false, isolated: false }, 'a port without data')
+  t.match(parseLink(bare), { hairpin: false, isolated: false, locked: undefined }, 'a port without data')
   t.end()
 })
 
@@ -219,9 +221,15 @@ t.test('delLinkGroup() asks by the group that setLink() put links into', t => {
 
 t.test('setPort() and setForwarding() send what `bridge link set` sends', t => {
   const port = request('bridge link set dev veth0 hairpin on isolated on')
-  t.equal(bytes(setPort(4, true, true)), port.toHex())
-  t.equal(bytes(setPort(4, false, true)), port.toHex().replace('0500040001', '0500040000'))
-  t.equal(bytes(setPort(4, true, false)), port.toHex().replace('0500210001', '0500210000'))
+  const change = { hairpin: true, isolated: true }
+  t.equal(bytes(setPort(4, change)), port.toHex())
+  t.equal(bytes(setPort(4, { ...change, locked: false })), port.toHex(), 'one that is locked stays so')
+  t.equal(bytes(setPort(4, { ...change, hairpin: false })), port.toHex().replace('0500040001', '0500040000'))
+  t.equal(bytes(setPort(4, { ...change, isolated: false })), port.toHex().replace('0500210001', '0500210000'))
+  t.equal(
+    bytes(setPort(4, { ...change, locked: true })),
+    request('bridge link set dev veth0 hairpin on isolated on learning off locked on').toHex(),
+  )
   t.equal(bytes(setForwarding(4)), request('bridge link set dev veth0 state 3').toHex())
   t.end()
 })

@@ -21,6 +21,8 @@ export interface Link {
   readonly peer: number | undefined
   readonly hairpin: boolean
   readonly isolated: boolean
+  /** Undefined for no port, and where the kernel knows no such thing (before 5.18). */
+  readonly locked: boolean | undefined
   /** For a bridge: whether it keeps VLANs apart. */
   readonly vlanFiltering: boolean
 }
@@ -171,6 +173,7 @@ export function parseLink(body: Uint8Array): Link {
   const isBridge = readText(info.get(INFO.kind)) === 'bridge'
   const bridge = parseAttrs(isBridge ? (info.get(INFO.data) ?? new Uint8Array()) : new Uint8Array())
   const mac = attrs.get(IFLA.address)
+  const locked = readNumber(port.get(BRPORT.locked))
   return {
     index: view.getInt32(4, true),
     name: readText(attrs.get(IFLA.name)) ?? '',
@@ -183,6 +186,7 @@ export function parseLink(body: Uint8Array): Link {
     peer: readNumber(attrs.get(IFLA.link)),
     hairpin: readNumber(port.get(BRPORT.hairpin)) === 1,
     isolated: readNumber(port.get(BRPORT.isolated)) === 1,
+    locked: locked === undefined ? undefined : locked === 1,
     vlanFiltering: readNumber(bridge.get(BRIDGE.vlanFiltering)) === 1,
   }
 }

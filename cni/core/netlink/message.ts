@@ -16,6 +16,7 @@ export const TYPE = {
   getRoute: 26,
   newNeighbour: 28,
   delNeighbour: 29,
+  getNeighbour: 30,
   newQdisc: 36,
   getQdisc: 38,
   newFilter: 44,

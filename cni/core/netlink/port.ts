@@ -1,18 +1,30 @@
 import { type Attr, u16, u8 } from './attr.ts'
-import { BRPORT, IFLA, linkHeader } from './link-header.ts'
+import { AF_BRIDGE, BRPORT, IFLA, linkHeader } from './link-header.ts'
 import { FLAG, type Request, TYPE } from './message.ts'
 
-const AF_BRIDGE = 7
 // include/uapi/linux/if_bridge.h
 const BRIDGE_VLAN_INFO = 2
 const VLAN_FLAG = { pvid: 2, untagged: 4, rangeBegin: 8, rangeEnd: 16 } as const
 const STATE_FORWARDING = 3
 
-/** `bridge link set dev PORT [hairpin on] [isolated on]` */
-export const setPort = (index: number, hairpin: boolean, isolated: boolean): Request =>
+/** What {@link setPort} can change. */
+export interface PortChange {
+  readonly hairpin: boolean
+  readonly isolated: boolean
+  /** Whether to lock it; one that is locked stays so. */
+  readonly locked?: boolean
+}
+
+/**
+ * `bridge link set dev PORT hairpin on|off isolated on|off [learning off locked on]`. A kernel before 5.18 locks no port, and
+ * does not say so.
+ */
+export const setPort = (index: number, { hairpin, isolated, locked = false }: PortChange): Request =>
   portRequest(index, [
     [BRPORT.hairpin, u8(hairpin ? 1 : 0)],
+    ...(locked ? [[BRPORT.learning, u8(0)] as const] : []),
     [BRPORT.isolated, u8(isolated ? 1 : 0)],
+    ...(locked ? [[BRPORT.locked, u8(1)] as const] : []),
   ])
 
 /** `bridge link set dev PORT state 3`: forward now, without waiting for the kernel to notice the carrier. */

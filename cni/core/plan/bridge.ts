@@ -1,6 +1,6 @@
 import type { IfName } from '../../spec/environment.ts'
 import { CniError } from '../../spec/error.ts'
-import type { PluginConfig } from '../config.ts'
+import type { GatewayConfig } from '../config.ts'
 import { bridgeAddresses } from '../gateway.ts'
 import { vlanPair } from '../names.ts'
 import { familiesOf, type Wish } from './wish.ts'
@@ -52,7 +52,7 @@ const forwarding = (version: 4 | 6): Step =>
   sysctl('host', version === 4 ? 'net/ipv4/ip_forward' : 'net/ipv6/conf/all/forwarding', '1', false)
 
 /** Where the gateway's address lives: the bridge, or `BRIDGE.VLAN` when containers are in a VLAN. */
-export function gatewayInterface({ bridge, vlan }: PluginConfig): IfName {
+export function gatewayInterface({ bridge, vlan }: GatewayConfig): IfName {
   const name = vlan === undefined ? bridge : `${bridge}.${vlan}`
   if (name.length <= 15) return name as IfName
   throw new CniError(

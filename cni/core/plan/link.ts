@@ -9,6 +9,8 @@ export function linkSteps({ config, network, attachment, node }: Wish): Step[] {
   const mtu = config.mtu ?? node.mtu
   const access = config.vlan === undefined ? [] : [{ min: config.vlan, max: config.vlan, access: true }]
   const vlans = [...config.trunk, ...access]
+  // A routed container sends by the MAC that it was given; a switched one may well be a bridge to others.
+  const locked = config.mode === 'l3'
   const dropDefault = vlans.length > 0 && !config.preserveDefaultVlan
   return [
     { kind: 'veth', name, mac, peer, mtu, bridge: config.bridge },
@@ -18,12 +20,14 @@ export function linkSteps({ config, network, attachment, node }: Wish): Step[] {
       // With br_netfilter the bridge itself takes back to a pod what it sends to its own port of the node.
       hairpin: config.hairpin || (config.portMappings.length > 0 && !config.promisc),
       isolated: config.isolated,
+      locked,
       alias: aliasOf(network, attachment),
     },
     ...(dropDefault
       ? [{ kind: 'vlan', action: 'del', name, range: { min: 1, max: 1, access: false } } as const]
       : []),
     ...vlans.map(range => ({ kind: 'vlan', action: 'add', name, range }) as const),
+    ...(locked ? [{ kind: 'fdb', name, mac: peer.mac } as const] : []),
     // The port itself speaks no IPv6: no address, no router solicitation, no duplicate detection to wait for.
     sysctl('host', `net/ipv6/conf/${name}/disable_ipv6`, '1', true),
     { kind: 'up', place: 'host', name, promisc: false },

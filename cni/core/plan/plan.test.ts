@@ -165,6 +165,19 @@ t.test('plan() turns the port’s hairpin mode on for mapped ports, unless the b
   t.end()
 })
 
+t.test('plan() locks a routed container’s port to its MAC when it has its VLANs', t => {
+  const keys = { mode: 'l3', vlan: 5, runtimeConfig: { mac: '02:00:00:00:00:09' } }
+  const steps = plan(wish(keys, IPAM.v4, { hasBridge: true, hasVlanInterface: true }))
+  const port = steps.filter(step => ['port', 'vlan', 'fdb', 'up'].includes(step.kind)).slice(0, 4)
+  t.same(
+    port.map(({ kind }) => kind),
+    ['port', 'vlan', 'fdb', 'up'],
+  )
+  t.match(port, [{ locked: true }, {}, { mac: '02:00:00:00:00:09' }])
+  t.match(only('port', { mode: 'l2' }), [{ locked: false }])
+  t.end()
+})
+
 t.test('plan() leaves settings alone that the bridge shows to be set', t => {
   const settings = (forwarding: { 4: boolean; 6: boolean }, redirects: boolean): string[] =>
     plan(wish({ mode: 'l3' }, IPAM.dual, { hasBridge: true, settings: { forwarding, redirects } })).flatMap(
