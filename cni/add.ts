@@ -3,6 +3,7 @@ import { parsePluginConfig, type PluginConfig } from './core/config.ts'
 import { completeGateways } from './core/gateway.ts'
 import { refuseNarrow } from './core/mtu.ts'
 import { attachmentPair } from './core/names.ts'
+import { gatewayInterface } from './core/plan/bridge.ts'
 import { plan } from './core/plan/plan.ts'
 import { attachedPod, attachmentId } from './core/pod.ts'
 import { describe } from './core/describe.ts'
@@ -66,20 +67,22 @@ async function askAddresses(
 /** Before there is a link: a pod is never open, not even for a moment. */
 async function applyPolicies(
   call: AttachmentCall,
-  { bridge }: PluginConfig,
+  config: PluginConfig,
   result: Result,
   host: Site,
   undo: AsyncDisposableStack,
 ): Promise<void> {
   const id = attachmentId(call.config.name, call.attachment)
   const addresses = result.ips.map(({ address }) => address.ip)
-  const pod = attachedPod(call.env.args, id, addresses)
+  // A port of mode l2 takes any MAC.
+  const mac = config.mode === 'l3' ? (config.mac ?? attachmentPair(call.attachment).peerMac) : undefined
+  const pod = attachedPod(call.env.args, id, addresses, mac)
   if (pod === undefined) return
   const { policies } = call.world
   // Registered first: what fails half-way is to be undone too.
   undo.defer(() => quietly(call, () => policies.detach(id)))
   await policies.attach(pod)
-  forgetWaiting(host, bridge, addresses)
+  forgetWaiting(host, gatewayInterface(config), addresses)
   call.trace.step(`# policies know of pod ${pod.namespace}/${pod.name}`)
 }
 

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import { ip } from '../../test/support/result.ts'
 import type { NetworkName } from '../spec/config.ts'
+import { parseMac } from './mac.ts'
 import { isName, parseArgs, parseContainerId, parseIfName } from '../spec/environment.ts'
 import {
   addressesOfOnly,
@@ -19,6 +20,7 @@ import {
 
 const PODS = 'pods' as NetworkName
 const ID = 'pods/c1/eth0'
+const MAC = parseMac('0a:1d:a2:81:32:05')!
 
 const idOf = (network: string, containerId: string, ifname: string): string =>
   attachmentId(network as NetworkName, {
@@ -63,22 +65,35 @@ t.test('attachedPod() reads what Kubernetes’ runtimes say', t => {
     'IgnoreUnknown=1;K8S_POD_NAMESPACE=shop;K8S_POD_NAME=db-0;K8S_POD_INFRA_CONTAINER_ID=c1;K8S_POD_UID=1-2',
   )
   const addresses = [ip('10.1.0.5')]
-  t.same(attachedPod(args, ID, addresses), { id: ID, namespace: 'shop', name: 'db-0', uid: '1-2', addresses })
+  t.same(attachedPod(args, ID, addresses, undefined), {
+    id: ID,
+    namespace: 'shop',
+    name: 'db-0',
+    uid: '1-2',
+    addresses,
+  })
   const bare = parseArgs('K8S_POD_NAMESPACE=shop;K8S_POD_NAME=db-0')
-  t.same(attachedPod(bare, ID, []), { id: ID, namespace: 'shop', name: 'db-0', uid: '', addresses: [] })
-  t.same(attachedPod(parseArgs('K8S_POD_NAMESPACE=shop'), ID, []), {
+  t.same(attachedPod(bare, ID, [], undefined), {
+    id: ID,
+    namespace: 'shop',
+    name: 'db-0',
+    uid: '',
+    addresses: [],
+  })
+  t.same(attachedPod(parseArgs('K8S_POD_NAMESPACE=shop'), ID, [], MAC), {
     id: ID,
     namespace: 'shop',
     name: '',
     uid: '',
     addresses: [],
+    mac: MAC,
   })
   t.end()
 })
 
 t.test('attachedPod() finds no pod where none is named, as with Podman', t => {
   for (const args of ['', 'IgnoreUnknown=1;K8S_POD_NAME=My_Container', 'K8S_POD_NAMESPACE=;K8S_POD_NAME=a'])
-    t.equal(attachedPod(parseArgs(args), ID, []), undefined, args)
+    t.equal(attachedPod(parseArgs(args), ID, [], MAC), undefined, args)
   t.end()
 })
 
@@ -117,15 +132,16 @@ t.test('what is written of a pod can be read', t => {
       objectName,
       fc.string(),
       fc.array(address, { maxLength: 3 }),
-      (namespace, name, uid, addresses) => {
-        const pod = { id: ID, namespace, name, uid, addresses }
+      fc.constantFrom({}, { mac: MAC }),
+      (namespace, name, uid, addresses, by) => {
+        const pod = { id: ID, namespace, name, uid, addresses, ...by }
         t.strictSame(parseAttached(ID, formatAttached(pod)), pod)
       },
     ),
   )
   t.equal(
-    formatAttached({ ...POD, addresses: [ip('10.1.0.5'), ip('fd00::5')] }),
-    '{"namespace":"shop","name":"db-0","uid":"1-2","addresses":["10.1.0.5","fd00::5"]}\n',
+    formatAttached({ ...POD, addresses: [ip('10.1.0.5'), ip('fd00::5')], mac: MAC }),
+    '{"namespace":"shop","name":"db-0","uid":"1-2","addresses":["10.1.0.5","fd00::5"],"mac":"0a:1d:a2:81:32:05"}\n',
   )
   t.end()
 })
@@ -141,6 +157,8 @@ t.test('parseAttached() trusts nothing else', t => {
     { addresses: '10.1.0.5' },
     { addresses: ['10.1.0.5', 'x'] },
     { addresses: [5] },
+    { mac: 5 },
+    { mac: 'ff:ff:ff:ff:ff:ff' },
   ])
     t.equal(parseAttached(ID, JSON.stringify({ ...good, ...wrong })), undefined, JSON.stringify(wrong))
   for (const text of ['', 'null', '[]', '"x"', '{"namespace":'])

@@ -3,6 +3,7 @@ import type { NetworkName } from '../spec/config.ts'
 import type { Attachment } from '../spec/environment.ts'
 import { CniError } from '../spec/error.ts'
 import { isObject, type Json } from '../spec/read.ts'
+import { type Mac, parseMac } from './mac.ts'
 import { networkTag } from './names.ts'
 
 /** A pod that this node's plugin has wired, as its ADD told: known before the API server hears of the address. */
@@ -14,6 +15,8 @@ export interface Attached {
   /** As the runtime knows it; empty when it does not tell. */
   readonly uid: string
   readonly addresses: readonly Ip[]
+  /** The only MAC by which it can send; absent where its port takes any. */
+  readonly mac?: Mac
 }
 
 /** `NETWORK/CONTAINERID/IFNAME`: a DEL for another network is about another attachment. */
@@ -40,11 +43,16 @@ export function attachedPod(
   args: ReadonlyMap<string, string>,
   id: string,
   addresses: readonly Ip[],
+  mac: Mac | undefined,
 ): Attached | undefined {
   const text = (key: string): string => args.get(`K8S_POD_${key}`) ?? ''
   const namespace = text('NAMESPACE')
-  return namespace === '' ? undefined : { id, namespace, name: text('NAME'), uid: text('UID'), addresses }
+  return namespace === ''
+    ? undefined
+    : { id, namespace, name: text('NAME'), uid: text('UID'), addresses, ...by(mac) }
 }
+
+const by = (mac: Mac | undefined): Pick<Attached, 'mac'> => (mac === undefined ? {} : { mac })
 
 /** A DNS subdomain (RFC 1123), as the names of all objects of the API are: nothing that means something to nft or in a path. */
 const NAME = /^(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/
@@ -74,16 +82,18 @@ export function addressesOfOnly(id: string, pods: readonly Attached[]): readonly
 }
 
 /** An attached pod as text, for a file that its id names. */
-export const formatAttached = ({ namespace, name, uid, addresses }: Attached): string =>
-  `${JSON.stringify({ namespace, name, uid, addresses: addresses.map(formatIp) })}\n`
+export const formatAttached = ({ namespace, name, uid, addresses, mac }: Attached): string =>
+  `${JSON.stringify({ namespace, name, uid, addresses: addresses.map(formatIp), mac })}\n`
 
 /** The reverse of {@link formatAttached}; undefined for any other text. */
 export function parseAttached(id: string, text: string): Attached | undefined {
-  const { namespace, name, uid, addresses } = parseObject(text)
+  const { namespace, name, uid, addresses, mac: sender = '' } = parseObject(text)
   if (typeof namespace !== 'string' || typeof name !== 'string' || typeof uid !== 'string') return undefined
   if (!isObjectName(namespace) || !isObjectName(name) || !Array.isArray(addresses)) return undefined
   const ips = addresses.flatMap((address: Json) => (typeof address === 'string' && parseIp(address)) || [])
-  return ips.length === addresses.length ? { id, namespace, name, uid, addresses: ips } : undefined
+  const mac = typeof sender === 'string' ? parseMac(sender) : undefined
+  if (ips.length !== addresses.length || (mac === undefined && sender !== '')) return undefined
+  return { id, namespace, name, uid, addresses: ips, ...by(mac) }
 }
 
 function parseObject(text: string): Readonly<Record<string, Json | undefined>> {

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type Family, type Ip, IPV4, IPV6 } from '../../ipam/core/ip.ts'
 import {
   type Choice,
@@ -8,7 +9,7 @@ import {
   parseConnection,
   tailOf,
 } from '../core/netlink/conntrack.ts'
-import { dumpAside, unlessAbsent } from './netfilter.ts'
+import { dumpAside, netfilter } from './netfilter.ts'
 import { readSysctl } from './sysctl.ts'
 
 /**
@@ -16,51 +17,69 @@ import { readSysctl } from './sysctl.ts'
  * it. In that time this process understands so many that it is told of unasked.
  */
 const CONNECTIONS_PER_WALK = 700
+/** After so many it is the others' turn; removing one takes some 10 µs. */
+const REMOVED_AT_ONCE = 200
 
 /** Makes the kernel forget all connections that these addresses have begun, or answer. */
 export async function forgetConnections(addresses: readonly Ip[]): Promise<void> {
-  await removeConnections(addresses, addresses, () => true)
+  await removeConnections(addresses, addresses, { isChosen: () => true })
+}
+
+/** Which connections to remove. */
+export interface Removal {
+  readonly isChosen: (connection: Connection) => boolean
+  /** Done to those that were chosen before they are removed. */
+  readonly before?: (chosen: readonly Connection[]) => void
 }
 
 /** Removes those connections that some addresses have begun, or others answer, and that are chosen; answers how many. */
 export async function removeConnections(
   begunBy: readonly Ip[],
   answeredBy: readonly Ip[],
-  isChosen: (connection: Connection) => boolean,
+  removal: Removal,
 ): Promise<number> {
   const [sources, answerers] = [valuesOf(begunBy), valuesOf(answeredBy)]
   const [sourceTails, answererTails] = [begunBy, answeredBy].map(ips => new Set(ips.map(tailOf)))
   if (sources.size + answerers.size === 0) return 0
   const isOfThem = ({ original, reply }: Connection): boolean =>
     sources.has(original.source.value) || answerers.has(reply.source.value)
-  return removeFound(
-    searches(begunBy, answeredBy),
-    body => mayBeOf(body, sourceTails!, answererTails!),
-    each => isOfThem(each) && isChosen(each),
-  )
+  return removeFound(searches(begunBy, answeredBy), body => mayBeOf(body, sourceTails!, answererTails!), {
+    ...removal,
+    isChosen: each => isOfThem(each) && removal.isChosen(each),
+  })
 }
 
 /** Removes all connections that are chosen; answers how many. */
-export const removeChosen = (isChosen: (connection: Connection) => boolean): Promise<number> =>
-  removeFound([EVERYTHING], () => true, isChosen)
+export const removeChosen = (isChosen: Removal['isChosen']): Promise<number> =>
+  removeFound([EVERYTHING], () => true, { isChosen })
 
 async function removeFound(
   asked: readonly Search[],
   mayBeChosen: (body: Uint8Array) => boolean,
-  isChosen: (connection: Connection) => boolean,
+  { isChosen, before }: Removal,
 ): Promise<number> {
   let removed = 0
   for (const [family, choice] of asked) {
-    // Each is removed when it is heard of: the loop of events goes on between the parts of a list.
-    await dumpAside(dumpConnections(family, choice), ({ body }) => {
+    const chosen = await dumpAside(dumpConnections(family, choice), ({ body }) => {
       const connection = mayBeChosen(body) ? parseConnection(body) : undefined
-      if (connection === undefined || !isChosen(connection)) return undefined
-      unlessAbsent(netlink => netlink.request(deleteConnection(connection)))
-      removed += 1
-      return undefined
+      return connection !== undefined && isChosen(connection) ? connection : undefined
     })
+    for (let at = 0; at < chosen.length; at += REMOVED_AT_ONCE) {
+      // In between the loop of events goes on.
+      if (at > 0) await nextTurn()
+      const part = chosen.slice(at, at + REMOVED_AT_ONCE)
+      before?.(part)
+      remove(part)
+    }
+    removed += chosen.length
   }
   return removed
+}
+
+/** One that has ended meanwhile is gone as well. */
+function remove(connections: readonly Connection[]): void {
+  const netlink = netfilter()
+  for (const connection of connections) netlink.find(deleteConnection(connection), 'ENOENT')
 }
 
 /** Addresses of both families: the few of IPv6 that could be taken for IPv4's (::10.1.0.1) are nobody's. */

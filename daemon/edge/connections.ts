@@ -1,14 +1,9 @@
-import { setImmediate as nextTurn } from 'node:timers/promises'
-import {
-  type Connection,
-  deleteConnection,
-  getAnswered,
-  parseConnection,
-} from '../../cni/core/netlink/conntrack.ts'
+import type { Connection } from '../../cni/core/netlink/conntrack.ts'
 import { removeConnections } from '../../cni/edge/connections.ts'
-import { unlessAbsent } from '../../cni/edge/netfilter.ts'
+import { isErrno } from '../../cni/edge/netlink.ts'
+import { changeTable } from '../../cni/edge/table.ts'
 import { parseIp } from '../../ipam/core/ip.ts'
-import { answersOf, beginningOf } from '../core/policy/echo.ts'
+import { echoRequests } from '../core/policy/echo.ts'
 import type { Direction } from '../core/policy/network-policy.ts'
 
 /**
@@ -21,25 +16,17 @@ export async function cutConnections(
   isAllowed: (connection: Connection) => boolean,
 ): Promise<number> {
   const [reached, begunBy] = [ingress, egress].map(texts => [...texts].flatMap(text => parseIp(text) ?? []))
-  return removeConnections(begunBy!, reached!, connection => !isAllowed(connection))
+  return removeConnections(begunBy!, reached!, {
+    isChosen: connection => !isAllowed(connection),
+    before: stopEchoes,
+  })
 }
 
-/** After so many it is the others' turn. */
-const AT_ONCE = 200
-
-/**
- * Makes the kernel forget connections that were begun by answers to these, which were cut; answers how many. It finds
- * each by its addresses: how many others there are does not matter.
- */
-export async function forgetEchoes(cut: readonly Connection[]): Promise<number> {
-  let forgotten = 0
-  for (const [i, connection] of cut.entries()) {
-    if (i % AT_ONCE === AT_ONCE - 1) await nextTurn()
-    const found = unlessAbsent(netlink => netlink.find(getAnswered(connection), 'ENOENT'))
-    const echo = found && parseConnection(found.body)
-    if (echo === undefined || beginningOf(echo) !== answersOf(connection)) continue
-    unlessAbsent(netlink => netlink.request(deleteConnection(echo)))
-    forgotten += 1
+/** Where somebody has taken the table away, they are cut even so. */
+function stopEchoes(cut: readonly Connection[]): void {
+  try {
+    changeTable(echoRequests(cut))
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT')) throw error
   }
-  return forgotten
 }

@@ -46,7 +46,8 @@ export async function policyDifferences(wanted: RuleSet): Promise<string[]> {
   const differences = [...chainDifferences(wanted, chains, rules), ...setDifferences(wanted, names)]
   const present = new Set(names)
   for (const [name, set] of wanted.sets) {
-    if (present.has(name)) differences.push(...elementDifferences(name, set, await elementsOf(name, set)))
+    if (present.has(name) && set.kind !== 'expiring')
+      differences.push(...elementDifferences(name, set, await elementsOf(name, set)))
   }
   return differences
 }

@@ -1,5 +1,4 @@
 import type { Connection } from '../../cni/core/netlink/conntrack.ts'
-import { PROTOCOLS } from '../../cni/core/netlink/field.ts'
 import { ownAddresses } from '../../cni/edge/own-addresses.ts'
 import { messageOf } from '../../cni/spec/error.ts'
 import type { Log } from '../core/log.ts'
@@ -8,7 +7,6 @@ import { judge } from '../core/policy/judge.ts'
 import { type Direction, DIRECTIONS } from '../core/policy/network-policy.ts'
 import type { RuleSet } from '../core/policy/rule-set.ts'
 import { Rounds } from '../core/rounds.ts'
-import { Echoes } from './echoes.ts'
 import { cutConnections } from '../edge/connections.ts'
 
 type Pods = Readonly<Record<Direction, ReadonlySet<string>>>
@@ -29,13 +27,11 @@ export interface CutterOptions {
 export class Cutter {
   readonly #options: CutterOptions
   readonly #rounds = new Rounds(() => this.#round())
-  readonly #echoes: Echoes
   #pods: Record<Direction, ReadonlySet<string>> = { ingress: new Set(), egress: new Set() }
   #rules: RuleSet | undefined
 
   constructor(options: CutterOptions) {
     this.#options = options
-    this.#echoes = new Echoes(options.log)
   }
 
   /** Has the connections of pods with these addresses judged by rules that are in force, and those that are left from before. */
@@ -75,11 +71,7 @@ export class Cutter {
     const own = ownAddresses()
     const isAllowed = (connection: Connection): boolean =>
       judge(rules, node, packetOf(connection, { node, addresses: own })) === 'accept'
-    const connections = await cutConnections(pods, connection => {
-      if (isAllowed(connection)) return true
-      if (connection.protocol === PROTOCOLS.udp) this.#echoes.add(connection)
-      return false
-    })
+    const connections = await cutConnections(pods, isAllowed)
     if (connections === 0) return
     cut(connections)
     log.info({ connections }, `Cut ${connections} connections that NetworkPolicies no longer allow`)

@@ -8,7 +8,7 @@ import { type Figure, figure } from './figure.ts'
 import { answer } from './inside.ts'
 import { type Change, POD_CHANGES, POLICY_CHANGES } from './names.ts'
 import { labelsOf, podObject, PODS } from './pod-object.ts'
-import { clusterOf, WISH } from './policy-cluster.ts'
+import { attachmentOf, clusterOf, WISH } from './policy-cluster.ts'
 import { extraPolicy } from './policy-object.ts'
 
 /*
@@ -36,11 +36,12 @@ async function measure(rounds: number): Promise<Figure[]> {
 }
 
 function filled(): Compiler {
-  const { pods, namespaces, policies, podCidrs } = clusterOf(NODES)
+  const { pods, namespaces, policies, podCidrs, attached } = clusterOf(NODES)
   const compiler = new Compiler(WISH)
   for (const namespace of namespaces) compiler.setNamespace(namespace)
   for (const policy of policies) compiler.setPolicy(policy)
   for (const pod of pods) compiler.setPod(pod)
+  for (const each of attached) compiler.attach(each)
   compiler.setPodCidrs(podCidrs)
   return compiler
 }
@@ -55,14 +56,27 @@ interface Step {
 function changesOf(compiler: Compiler, round: number): [Change, () => void][] {
   const place = PODS + round
   const pod: Pod = parsePod(podObject(place, NODES))
+  const attached = attachmentOf(pod)
   const other: Pod = { ...pod, labels: new Map(Object.entries(labelsOf(place, 'cache'))) }
   const policy = parseNetworkPolicy(extraPolicy(round))
   const [comes, relabels, goes] = POD_CHANGES
   const [policyComes, policyGoes] = POLICY_CHANGES
   return [
-    [comes, () => compiler.setPod(pod)],
+    [
+      comes,
+      () => {
+        compiler.attach(attached)
+        compiler.setPod(pod)
+      },
+    ],
     [relabels, () => compiler.setPod(other)],
-    [goes, () => compiler.deletePod(pod)],
+    [
+      goes,
+      () => {
+        compiler.deletePod(pod)
+        compiler.detach(attached.id)
+      },
+    ],
     [policyComes, () => compiler.setPolicy(policy)],
     [policyGoes, () => compiler.deletePolicy(policy)],
   ]

@@ -1,17 +1,18 @@
+import { BRIDGE } from '../../daemon/core/conflist.ts'
 import { compile } from '../../daemon/core/policy/compile.ts'
-import type { Pod } from '../../daemon/core/policy/objects.ts'
-import { type Ip, parseIp } from '../../ipam/core/ip.ts'
+import { podKey } from '../../daemon/core/policy/objects.ts'
+import { parseIp } from '../../ipam/core/ip.ts'
 import { type Figure, figure, type Unit } from './figure.ts'
 import type { Folders } from './folders.ts'
 import { besideNone, CONNECTION, LOAD_BY_NFT, REQUEST, RULES, STREAM } from './names.ts'
 import { median } from './numbers.ts'
 import { placeOf, podName, podNamespace } from './pod-object.ts'
-import { clusterOf, WISH } from './policy-cluster.ts'
+import { attachmentOf, clusterOf, WISH } from './policy-cluster.ts'
 import { type Layout, ownLayout, pairsLayout } from './policy-layout.ts'
 import { shuffle } from './shuffle.ts'
 import { Stage } from './stage.ts'
 import { podwire } from './system.ts'
-import { addressOf, connect, connections, type Pair, requests, stream } from './talk.ts'
+import { addressOf, connect, connections, macOf, type Pair, requests, stream } from './talk.ts'
 
 /*
  * Two pods of one node talk, with all policies loaded for them and for all others: as Podwire lays them out, as a rule for
@@ -40,9 +41,9 @@ export async function policyTraffic(folders: Folders, rounds: number): Promise<F
   await stage.serve()
   const system = podwire('podwire', folders.launcher)
   // Masquerading has the kernel track connections, as on any node; without policies too, then.
-  const network = { name: 'net1', place: 1, wish: 'masquerade', mode: 'l3', portIsolation: true } as const
+  const network = { name: BRIDGE, place: 1, wish: 'masquerade', mode: 'l3', portIsolation: true } as const
   const pair = await connect(stage, folders, system, network)
-  const layouts = layoutsFor(addressOf(stage, pair.client), pair.address)
+  const layouts = layoutsFor(stage, pair)
   const loads = load(stage, layouts)
   mustTrack(stage, folders, pair)
   for (const name of NAMES) under(stage, layouts, name, () => mustForbid(stage, folders, pair, name))
@@ -69,14 +70,22 @@ function speak(stage: Stage, folders: Folders, pair: Pair, talk: Talk): void {
   talk.connections.push(median(connections(stage, folders, pair, CONNECTIONS)))
 }
 
-/** The rules of the cluster when two of its pods have these addresses. */
-function layoutsFor(client: string, server: string): Layouts {
+/** The rules of the cluster when two of its pods are these. */
+function layoutsFor(stage: Stage, { client, server }: Pair): Layouts {
   const cluster = clusterOf(1)
-  const addresses = new Map([
-    [nameAt(CLIENT), parseIp(client)!],
-    [nameAt(SERVER), parseIp(server)!],
+  const wired = new Map<string, string>([
+    [nameAt(CLIENT), client],
+    [nameAt(SERVER), server],
   ])
-  const compiled = compile({ ...cluster, pods: cluster.pods.map(pod => wired(pod, addresses)) }, WISH)
+  const pods = cluster.pods.map(pod => {
+    const netns = wired.get(podKey(pod))
+    return netns === undefined ? pod : { ...pod, addresses: [parseIp(addressOf(stage, netns))!] }
+  })
+  const attached = pods.map(pod => {
+    const netns = wired.get(podKey(pod))
+    return attachmentOf(pod, netns === undefined ? undefined : macOf(stage, netns))
+  })
+  const compiled = compile({ ...cluster, pods, attached }, WISH)
   return new Map([
     ['podwire', ownLayout(compiled)],
     ['rule per pair', pairsLayout(compiled)],
@@ -84,11 +93,6 @@ function layoutsFor(client: string, server: string): Layouts {
 }
 
 const nameAt = (place: number): string => `${podNamespace(place)}/${podName(place)}`
-
-function wired(pod: Pod, addresses: ReadonlyMap<string, Ip>): Pod {
-  const address = addresses.get(`${pod.namespace}/${pod.name}`)
-  return address === undefined ? pod : { ...pod, addresses: [address] }
-}
 
 /** Loads each layout several times over. */
 const load = (stage: Stage, layouts: Layouts): Figure[] =>

@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os'
+import { type Mac, parseMac } from '../../cni/core/mac.ts'
 import { until } from '../conformance/until.ts'
 import type { Folders } from './folders.ts'
 import type { Stage } from './stage.ts'
@@ -47,6 +48,10 @@ export async function connect(
 /** The IPv4 address of a pod. */
 export const addressOf = (stage: Stage, pod: string): string =>
   /inet ([\d.]+)/.exec(stage.command('ip', '-n', pod, '-4', 'address', 'show', 'eth0'))![1]!
+
+/** The MAC of a pod. */
+export const macOf = (stage: Stage, pod: string): Mac =>
+  parseMac(/link\/ether (\S+)/.exec(stage.command('ip', '-n', pod, 'link', 'show', 'eth0'))![1]!)!
 
 /** Gbit/s from the client to the server, as many as the kernel can carry over one connection. */
 export function stream(stage: Stage, { client, address }: Pair): number {

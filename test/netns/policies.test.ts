@@ -173,6 +173,7 @@ t.test('a pod is remembered from its ADD to its DEL', async t => {
     name: 'db',
     uid: 'uid-db',
     addresses: FIRST,
+    mac: pod.result.interfaces[2].mac,
   })
   t.equal(statSync(path).mode & 0o777, 0o600)
   t.match(

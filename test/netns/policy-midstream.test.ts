@@ -151,6 +151,32 @@ const TESTS: Readonly<Record<string, (t: Test, lab: PolicyLab) => Promise<void>>
     }
   },
 
+  'an answer that was on its way does not bring a flow of UDP back': async (t, lab) => {
+    for (const { what, client, server, direction } of CASES) {
+      const types = policyTypes[direction]
+      const udp = [{ port: PORT, protocol: 'UDP' }]
+      const open = rulesOf(isolating({ policyTypes: types, [direction]: [{ ports: udp }] }))
+      const closed = rulesOf(isolating({ policyTypes: types }))
+      for (const i of VERSIONS) {
+        await lab.enforce(open)
+        const start = { ...first(client[i], server[i]), protocol: 'udp' } as const
+        for (const packet of [start, answerTo(start)]) t.equal(await lab.passes(packet), true)
+        await enforce(lab, open, closed)
+        t.equal(isKnown(start), false, `${what}: cut`)
+        for (const packet of [answerTo(start), start]) {
+          const { dropped } = await lab.send([packet])
+          t.same(dropped, [`${direction} ${B[i]}`], what)
+        }
+        t.equal(isKnown(start), false)
+        const other = { ...start, sourcePort: (used += 1) }
+        t.equal(await lab.passes(answerTo(other)), true, 'the server may begin another')
+        await lab.enforce(open)
+        t.equal(await lab.passes(start), true, 'and the client the same, when it is allowed to again')
+        t.equal(await lab.passes(answerTo(start)), true)
+      }
+    }
+  },
+
   'an association begins with an INIT, and with nothing else': async (t, lab) => {
     for (const { what, client, server, direction } of CASES) {
       await lab.enforce(rulesOf(isolating({ policyTypes: policyTypes[direction], [direction]: [{ ports }] })))

@@ -1,3 +1,4 @@
+import { parseMac } from '../../cni/core/mac.ts'
 import { type NetworkPolicy, parseNetworkPolicy } from '../../daemon/core/policy/network-policy.ts'
 import {
   type Attached,
@@ -58,6 +59,12 @@ export const attachment = (
   const [name, own] = key.split('/')
   return { id, namespace: name!, name: own!, uid, addresses: addresses.map(ip) }
 }
+
+/** The same of a pod that can send by one MAC alone. */
+export const lockedAttachment = (
+  mac: string,
+  ...[id, key, addresses]: readonly [id: string, key: string, addresses: readonly string[]]
+): Attached => ({ ...attachment(id, key, addresses), mac: parseMac(mac)! })
 
 /** A cluster of these objects, and of nothing else. */
 export const cluster = (some: Partial<Objects>): Objects => ({

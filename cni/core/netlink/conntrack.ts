@@ -38,8 +38,6 @@ export interface Connection {
   readonly reply: Ends
   /** What names this connection and no later one of the same addresses. */
   readonly identity: readonly Attr[]
-  /** What names a connection whose first packet went the way of this one's answers. */
-  readonly answers: readonly Attr[]
 }
 
 /** What the connections of a dump have in common; everything together. */
@@ -115,18 +113,11 @@ export function parseConnection(body: Uint8Array): Connection | undefined {
   const reply = family && parseEnds(family, nested(attrs, CTA.reply))
   const protocol = readBig(nested(tuple, TUPLE.protocol).get(TUPLE_PROTOCOL.number))
   if (original === undefined || reply === undefined || protocol === undefined) return undefined
-  const attr = (type: number, as = type): Attr[] => {
+  const identity = [CTA.original, CTA.zone, CTA.id].flatMap((type): Attr[] => {
     const payload = attrs.get(type)
-    return payload === undefined ? [] : [[as, payload]]
-  }
-  return {
-    family: original.source.family,
-    protocol,
-    original,
-    reply,
-    identity: [...attr(CTA.original), ...attr(CTA.zone), ...attr(CTA.id)],
-    answers: [...attr(CTA.reply, CTA.original), ...attr(CTA.zone)],
-  }
+    return payload === undefined ? [] : [[type, payload]]
+  })
+  return { family: original.source.family, protocol, original, reply, identity }
 }
 
 /**
@@ -166,17 +157,6 @@ function parseEnds(family: Family, tuple: ReadonlyMap<number, Uint8Array>): Ends
 
 const nested = (attrs: ReadonlyMap<number, Uint8Array>, type: number): Map<number, Uint8Array> =>
   parseAttrs(attrs.get(type) ?? new Uint8Array())
-
-/**
- * `conntrack -G`: the connection that a packet is of that goes the way of this one's answers. That is this one, or one
- * that such a packet has begun.
- */
-export const getAnswered = ({ family, answers }: Connection): Request => ({
-  type: (SUBSYSTEM.conntrack << 8) | GET,
-  flags: 0,
-  header: header(family.af),
-  attrs: answers,
-})
 
 /** `conntrack -D` of one connection; fails with ENOENT when it is over. */
 export const deleteConnection = ({ family, identity }: Connection): Request => ({

@@ -53,14 +53,15 @@ export interface CountedElement {
 export const createElements = (map: string, elements: readonly Element[]): Request[] =>
   listed(NEW_ELEMENTS, FLAG.create | FLAG.exclusive, map, elements)
 
+/** `nft add element inet podwire SET { ... }`: one that is there stays as it is. */
+export const addKeys = (set: string, keys: readonly Uint8Array[]): Request[] =>
+  listed(NEW_ELEMENTS, FLAG.create, set, keys.map(keyOnly))
+
 /** `nft delete element inet podwire MAP { ... }`: fails with ENOENT when one of the keys is not there. */
 export const deleteElements = (map: string, keys: readonly Uint8Array[]): Request[] =>
-  listed(
-    DELETE_ELEMENTS,
-    0,
-    map,
-    keys.map(key => ({ key, data: undefined, comment: undefined })),
-  )
+  listed(DELETE_ELEMENTS, 0, map, keys.map(keyOnly))
+
+const keyOnly = (key: Uint8Array): Element => ({ key, data: undefined, comment: undefined })
 
 /** `nft list map inet podwire MAP`: several messages, each with elements for {@link splitElements}. */
 export const dumpElements = (map: string): Request =>
@@ -68,7 +69,7 @@ export const dumpElements = (map: string): Request =>
 
 /** `nft get element inet podwire MAP { KEY }`: the kernel answers ENOENT when it is not there. */
 export const getElement = (map: string, key: Uint8Array): Request =>
-  listed(GET_ELEMENTS, 0, map, [{ key, data: undefined, comment: undefined }])[0]!
+  listed(GET_ELEMENTS, 0, map, [keyOnly(key)])[0]!
 
 function listed(command: number, flags: number, map: string, elements: readonly Element[]): Request[] {
   const requests: Request[] = []

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
+import { parseMac } from '../mac.ts'
 import { ip } from '../../../test/support/result.ts'
 import { joined } from '../../../test/support/netlink.ts'
 import {
@@ -10,6 +11,7 @@ import {
   type Field,
   type FieldType,
   formatFields,
+  macField,
   portField,
   protocolField,
 } from './field.ts'
@@ -17,6 +19,7 @@ import {
 const BITS: Readonly<Record<FieldType, number>> = {
   ipv4_addr: 32,
   ipv6_addr: 128,
+  ether_addr: 48,
   inet_proto: 8,
   inet_service: 16,
 }
@@ -35,6 +38,10 @@ t.test('encodeFields() fills registers of four bytes when there are several fiel
   t.equal(
     hex(addressField(ip('fd00::5')), protocolField('sctp'), portField(1)),
     joined('fd000000000000000000000000000005 84000000 00010000'),
+  )
+  t.equal(
+    hex(addressField(ip('10.1.0.5')), macField(parseMac('0a:1d:a2:81:32:05')!)),
+    joined('0a010005 0a1da281 32050000'),
   )
   t.equal(hex(), '')
   t.end()
@@ -60,6 +67,7 @@ t.test('formatFields() writes what nft writes', t => {
   const fields = [addressField(ip('fd00::5')), protocolField('udp'), portField(53)]
   t.equal(formatFields(fields), 'fd00::5 . udp . 53')
   t.equal(formatFields([addressField(ip('10.1.0.5'))]), '10.1.0.5')
+  t.equal(formatFields([macField(parseMac('0A:1D:a2:81:32:05')!)]), '0a:1d:a2:81:32:05')
   t.equal(formatFields([{ type: 'inet_proto', value: 1n }]), '1', 'a protocol without ports')
   t.end()
 })

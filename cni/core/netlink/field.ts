@@ -1,8 +1,9 @@
 import { bytesOf, formatIp, fromBytes, type Ip, IPV4, IPV6 } from '../../../ipam/core/ip.ts'
+import { type Mac, macBytes, macFromBytes } from '../mac.ts'
 import { concat } from './attr.ts'
 
 /** The types that keys and values of our maps are made of, by nft's names (`nft describe NAME`). */
-export type FieldType = 'ipv4_addr' | 'ipv6_addr' | 'inet_proto' | 'inet_service'
+export type FieldType = 'ipv4_addr' | 'ipv6_addr' | 'ether_addr' | 'inet_proto' | 'inet_service'
 
 /** A part of an element's key or value. */
 export interface Field {
@@ -14,6 +15,7 @@ export interface Field {
 const SIZES: Readonly<Record<FieldType, number>> = {
   ipv4_addr: 4,
   ipv6_addr: 16,
+  ether_addr: 6,
   inet_proto: 1,
   inet_service: 2,
 }
@@ -26,6 +28,10 @@ export type Protocol = keyof typeof PROTOCOLS
 export const addressType = ({ version }: Ip['family']): FieldType => `ipv${version}_addr`
 
 export const addressField = ({ family, value }: Ip): Field => ({ type: addressType(family), value })
+export const macField = (mac: Mac): Field => ({
+  type: 'ether_addr',
+  value: fromBytes(IPV6, macBytes(mac)).value,
+})
 export const protocolField = (name: Protocol): Field => ({
   type: 'inet_proto',
   value: BigInt(PROTOCOLS[name]),
@@ -70,9 +76,11 @@ export function decodeFields(types: readonly FieldType[], bytes: Uint8Array): Fi
 /** A key or value as nft writes it: `tcp . 8080`. */
 export const formatFields = (fields: readonly Field[]): string => fields.map(formatField).join(' . ')
 
-function formatField({ type, value }: Field): string {
+function formatField(field: Field): string {
+  const { type, value } = field
   if (type === 'ipv4_addr') return formatIp({ family: IPV4, value })
   if (type === 'ipv6_addr') return formatIp({ family: IPV6, value })
+  if (type === 'ether_addr') return macFromBytes(bytesOfField(field))
   const name = Object.entries(PROTOCOLS).find(([, number]) => BigInt(number) === value)?.[0]
   return type === 'inet_proto' && name !== undefined ? name : `${value}`
 }

@@ -7,13 +7,19 @@ import { type AddressSide, type Chain, type Match, type NftSet, PREFIX, type Rul
  * What is there however many policies and pods there are:
  *
  *   policy-source (forward: all but what the node itself sends comes here, even what the pods' bridge takes on)
+ *     in the middle of a connection of TCP -> accept: there a lie would have to know its sequence numbers
+ *     from the pods' bridge: jump policy-sender
  *     of a connection that was let through -> accept
  *     from a pod, by an address of the node -> drop
+ *   policy-sender
+ *     is this source, with the MAC that sent it, in policy-senders4 or 6 -> accept
+ *     is the MAC in policy-macs: a pod by an address that is not its own -> drop
  *   policy-forward (postrouting: after DNAT, before SNAT; packets of pods, of the node and by IPVS all come here)
  *     of a connection that was let through, neighbour discovery, from the node to its own pods -> accept
  *     from pod to pod over their bridge, by link-local or multicast addresses -> drop
  *     from a pod to itself -> accept
  *     of no known connection, and none that begins one -> jump policy-midstream
+ *     an answer to a flow of UDP that was cut, in policy-echoes4 or 6 -> jump policy-midstream
  *     jump policy-egress: where does saddr lead in policy-egress4 or 6 -> the pod's chain
  *     jump policy-ingress: where does daddr lead in policy-ingress4 or 6 -> the pod's chain
  *   policy-midstream
@@ -43,7 +49,9 @@ import { type AddressSide, type Chain, type Match, type NftSet, PREFIX, type Rul
  * port begins, which policies may well allow, and with it the client's packets as replies. So of an isolated pod, whichever
  * direction it is isolated in and whichever way the packet goes, nothing passes that is neither of a known connection nor
  * begins one. What conntrack calls invalid is among that: what does not fit its connection, and what NAT so leaves as it is.
- * UDP has no beginnings: there a packet from the other end is as good as a first one, for the API as for us.
+ * UDP has no beginnings: there a packet from the other end is as good as a first one, for the API as for us. But answers
+ * were on their way when their flow was cut, and would bring it back: so for half a minute what goes their way is not let
+ * through.
  */
 
 /** Which end of a packet the pod is at, and which its peer. */
@@ -60,8 +68,15 @@ export const countersSet = (direction: Direction, { version }: Family): string =
   `${PREFIX}dropped-${direction}${version}`
 /** Each pod with itself. */
 export const selfSet = ({ version }: Family): string => `${PREFIX}self${version}`
+/** By which source and MAC pods of this node send. */
+export const sendersSet = ({ version }: Family): string => `${PREFIX}senders${version}`
+/** The MACs of these pods. One that is not among them is of a pod whose port takes any: it cannot be told by it. */
+export const MACS_SET = `${PREFIX}macs`
 export const dropChain = (direction: Direction): string => `${PREFIX}drop-${direction}`
 const deniedChain = (direction: Direction): string => `${PREFIX}denied-${direction}`
+/** The ways of answers to flows that were cut. */
+export const echoesSet = ({ version }: Family): string => `${PREFIX}echoes${version}`
+const SENDER_CHAIN = `${PREFIX}sender`
 const MIDSTREAM_CHAIN = `${PREFIX}midstream`
 const dispatchChain = (direction: Direction): string => `${PREFIX}${direction}`
 
@@ -72,6 +87,10 @@ export const BASE_SETS: ReadonlyMap<string, NftSet> = new Map(
     const elements = new Map<string, never>()
     return [
       [selfSet(family), { kind: 'set', key: [address, address], elements }],
+      [
+        echoesSet(family),
+        { kind: 'expiring', key: [address, 'inet_service', address, 'inet_service'], elements },
+      ],
       ...DIRECTIONS.flatMap((direction): [string, NftSet][] => [
         [verdictMap(direction, family), { kind: 'map', key: [address], elements }],
         [countersSet(direction, family), { kind: 'counters', key: [address], elements }],
@@ -79,6 +98,15 @@ export const BASE_SETS: ReadonlyMap<string, NftSet> = new Map(
     ] satisfies [string, NftSet][]
   }),
 )
+
+/** The same of those that tell who may send by which address. */
+export const SENDER_SETS: ReadonlyMap<string, NftSet> = new Map<string, NftSet>([
+  ...FAMILIES.map((family): [string, NftSet] => [
+    sendersSet(family),
+    { kind: 'set', key: [addressType(family), 'ether_addr'], elements: new Map() },
+  ]),
+  [MACS_SET, { kind: 'set', key: ['ether_addr'], elements: new Map() }],
+])
 
 /** The chains that are always there. `log` has the kernel tell of dropped packets. */
 export const baseChains = (log: boolean): Map<string, Chain> =>
@@ -88,49 +116,59 @@ export const baseChains = (log: boolean): Map<string, Chain> =>
       { rules: ends(direction, log) },
     ]),
     ...DIRECTIONS.map((direction): [string, Chain] => [dropChain(direction), { rules: drops(direction) }]),
-    [
-      MIDSTREAM_CHAIN,
-      {
-        rules: DIRECTIONS.flatMap(direction => [
-          ...counted('saddr', direction),
-          ...counted('daddr', direction),
-        ]),
-      },
-    ],
+    [MIDSTREAM_CHAIN, midstreamChain()],
     ...DIRECTIONS.map((direction): [string, Chain] => [
       dispatchChain(direction),
       { rules: FAMILIES.map(family => dispatch(direction, family)) },
     ]),
-    [
-      `${PREFIX}source`,
-      {
-        hook: 'type filter hook forward priority filter; policy accept;',
-        rules: [
-          accept({ kind: 'established' }),
-          { matches: [{ kind: 'as-node' }], counts: true, verdict: { kind: 'drop' } },
-        ],
-      },
-    ],
-    [
-      `${PREFIX}forward`,
-      {
-        hook: 'type filter hook postrouting priority srcnat - 5; policy accept;',
-        rules: [
-          accept({ kind: 'established' }),
-          accept({ kind: 'discovery' }),
-          accept({ kind: 'own-node' }),
-          ...LINK_NETWORKS.map(bridged),
-          ...FAMILIES.map(self),
-          midstream('tcp'),
-          midstream('sctp'),
-          jump(dispatchChain('egress')),
-          jump(dispatchChain('ingress')),
-        ],
-      },
-    ],
+    [SENDER_CHAIN, senderChain()],
+    [`${PREFIX}source`, sourceChain()],
+    [`${PREFIX}forward`, forwardChain()],
   ])
 
-const accept = (match: Match): Rule => ({ matches: [match], verdict: { kind: 'accept' } })
+const midstreamChain = (): Chain => ({
+  rules: DIRECTIONS.flatMap(direction => [...counted('saddr', direction), ...counted('daddr', direction)]),
+})
+
+const senderChain = (): Chain => ({
+  rules: [
+    ...FAMILIES.map(family => accept({ kind: 'sender', family, set: sendersSet(family) })),
+    dropped({ kind: 'sender', set: MACS_SET }),
+  ],
+})
+
+const sourceChain = (): Chain => ({
+  hook: 'type filter hook forward priority filter; policy accept;',
+  rules: [
+    accept(TCP, { kind: 'established' }),
+    jump(SENDER_CHAIN, { kind: 'from-pods' }),
+    accept({ kind: 'established' }),
+    dropped({ kind: 'as-node' }),
+  ],
+})
+
+const forwardChain = (): Chain => ({
+  hook: 'type filter hook postrouting priority srcnat - 5; policy accept;',
+  rules: [
+    accept({ kind: 'established' }),
+    accept({ kind: 'discovery' }),
+    accept({ kind: 'own-node' }),
+    ...LINK_NETWORKS.map(bridged),
+    ...FAMILIES.map(self),
+    midstream('tcp'),
+    midstream('sctp'),
+    ...FAMILIES.map(echo),
+    jump(dispatchChain('egress')),
+    jump(dispatchChain('ingress')),
+  ],
+})
+
+const TCP: Match = { kind: 'ports', protocol: 'tcp', ranges: [[0, 65535]] }
+
+const accept = (...matches: readonly Match[]): Rule => ({ matches, verdict: { kind: 'accept' } })
+
+/** What is of no pod, or a lie about whose it is, is counted here and not for a pod. */
+const dropped = (match: Match): Rule => ({ matches: [match], counts: true, verdict: { kind: 'drop' } })
 
 /** Addresses that are of one link only, or of many there: those by which pods reach each other past their own. */
 const LINK_NETWORKS: readonly Omit<Extract<Match, { kind: 'bridged' }>, 'kind'>[] = (
@@ -142,16 +180,15 @@ const LINK_NETWORKS: readonly Omit<Extract<Match, { kind: 'bridged' }>, 'kind'>[
   ] as const
 ).map(([side, network]) => ({ side, network: parseCidr(network)! }))
 
-const bridged = (match: (typeof LINK_NETWORKS)[number]): Rule => ({
-  matches: [{ kind: 'bridged', ...match }],
-  counts: true,
-  verdict: { kind: 'drop' },
-})
+const bridged = (match: (typeof LINK_NETWORKS)[number]): Rule => dropped({ kind: 'bridged', ...match })
 
 const self = (family: Family): Rule =>
   accept({ kind: 'set', family, parts: ['saddr', 'daddr'], set: selfSet(family) })
 
 const midstream = (protocol: 'tcp' | 'sctp'): Rule => jump(MIDSTREAM_CHAIN, { kind: 'midstream', protocol })
+
+const echo = (family: Family): Rule =>
+  jump(MIDSTREAM_CHAIN, { kind: 'udp-way', family, set: echoesSet(family) })
 
 const jump = (chain: string, ...matches: readonly Match[]): Rule => ({
   matches,

@@ -19,6 +19,7 @@ const BASE_CHAINS = [
   'midstream',
   'ingress',
   'egress',
+  'sender',
   'source',
   'forward',
 ]

@@ -18,6 +18,7 @@ import { PodIndex } from './pod-index.ts'
 import { PodRules } from './pod-rules.ts'
 import { PolicyIndex, type PolicyName } from './policy-index.ts'
 import type { Chain, RuleSet } from './rule-set.ts'
+import { Senders } from './senders.ts'
 
 /** Where the rules are to be, and whether dropped packets are logged (`--policy-log`). */
 export interface Wish extends Site {
@@ -46,6 +47,7 @@ export class Compiler {
   readonly #policies = new PolicyIndex()
   #podCidrs: readonly Cidr[] = []
   readonly #rules: PodRules
+  readonly #senders = new Senders()
   readonly #peers = new PeerSets()
   readonly #base: ReadonlyMap<string, Chain>
   /** Pods to look at as peers, and pods to plan for, because of something else than themselves. */
@@ -81,10 +83,12 @@ export class Compiler {
   /** A pod of this node has these addresses, from its ADD on until its DEL. */
   attach(attached: Attached): void {
     this.#pods.attach(attached)
+    this.#senders.attach(attached)
   }
 
   detach(id: string): void {
     this.#pods.detach(id)
+    this.#senders.detach(id)
   }
 
   /** Whether the API server has told of the pod that was attached under this id, and not only of a namesake. */
@@ -179,7 +183,7 @@ export class Compiler {
     this.#asPeers = new Set()
     this.#toPlan = new Set()
     this.#arePodCidrsNew = false
-    return { chains, sets: new Map([...this.#rules.sets, ...this.#peers.sets]) }
+    return { chains, sets: new Map([...this.#senders.sets, ...this.#rules.sets, ...this.#peers.sets]) }
   }
 
   #updatePeers(definitions: ReadonlyMap<string, Definition>, changed: ReadonlySet<PodKey>): void {

@@ -25,7 +25,6 @@ const connection = (protocol: number, original: string, reply: string): Connecti
   original: ends(original),
   reply: ends(reply),
   identity: [],
-  answers: [],
 })
 
 t.test('a connection to a Service is one to the pod that answers', async t => {

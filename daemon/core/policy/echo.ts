@@ -1,12 +1,25 @@
-import type { Connection, Ends } from '../../../cni/core/netlink/conntrack.ts'
-import { formatIp } from '../../../ipam/core/ip.ts'
+import type { Connection } from '../../../cni/core/netlink/conntrack.ts'
+import { addKeys } from '../../../cni/core/netlink/element.ts'
+import { addressField, encodeFields, portField, PROTOCOLS } from '../../../cni/core/netlink/field.ts'
+import type { Request } from '../../../cni/core/netlink/message.ts'
+import { FAMILIES } from '../../../ipam/core/ip.ts'
+import { echoesSet } from './base.ts'
 
-/** What names a packet's way: protocol, addresses and ports. */
-const wayOf = (protocol: number, { source, destination, sourcePort, destinationPort }: Ends): string =>
-  [protocol, formatIp(source), sourcePort, formatIp(destination), destinationPort].join(' ')
+/** Keeps answers to connections that are to be cut from beginning others: those of UDP, which has no beginnings. */
+export const echoRequests = (cut: readonly Connection[]): Request[] =>
+  FAMILIES.flatMap(family =>
+    addKeys(echoesSet(family), cut.filter(each => each.family === family).flatMap(wayOf)),
+  )
 
 /** The way of a connection's answers, as they are sent. */
-export const answersOf = ({ protocol, reply }: Connection): string => wayOf(protocol, reply)
-
-/** The way of a connection's first packet. An answer of one that is forgotten begins one that goes its way. */
-export const beginningOf = ({ protocol, original }: Connection): string => wayOf(protocol, original)
+function wayOf({ protocol, reply }: Connection): Uint8Array[] {
+  const { source, sourcePort, destination, destinationPort } = reply
+  if (protocol !== PROTOCOLS.udp || sourcePort === undefined || destinationPort === undefined) return []
+  const fields = [
+    addressField(source),
+    portField(sourcePort),
+    addressField(destination),
+    portField(destinationPort),
+  ]
+  return [encodeFields(fields)]
+}

@@ -72,9 +72,12 @@ function isMet(context: Context, match: Match): boolean {
   const { packet, node } = context
   switch (match.kind) {
     case 'established':
+    case 'from-pods':
+    case 'sender':
     case 'as-node':
     case 'bridged':
     case 'midstream':
+    case 'udp-way':
       // A first packet is neither of a known connection nor of one that began before; and whom policies know by his
       // address has one of his own, which is in none of the networks that are of one link.
       return false

@@ -6,7 +6,7 @@ import { type Direction, DIRECTIONS, type NetworkPolicy } from './network-policy
 import type { Pod, PodKey, Site } from './objects.ts'
 import { matches } from './peers.ts'
 import type { PodIndex } from './pod-index.ts'
-import { type Address, type Element, type NftSet } from './rule-set.ts'
+import { type Address, type Element, type NftSet, withElements } from './rule-set.ts'
 
 /** Where packets of one address go in one direction. */
 interface Way {
@@ -44,7 +44,7 @@ export class PodRules {
     for (const [name, contents] of this.#contents)
       contents.update(keys, key => entries.get(key)!.get(name) ?? [])
     this.#sets = new Map(
-      [...this.#sets].map(([name, set]) => [name, withElements(set, this.#contents.get(name)!)]),
+      [...this.#sets].map(([name, set]) => [name, withElements(set, this.#contents.get(name)!.elements)]),
     )
   }
 
@@ -112,7 +112,3 @@ function entriesOf(key: PodKey, ways: readonly Way[]): ReadonlyMap<string, Entri
   }
   return sets
 }
-
-/** The same set with what is in it now; the very same when that has not changed. */
-const withElements = (set: NftSet, { elements }: Contents): NftSet =>
-  set.elements === elements ? set : { ...set, elements }

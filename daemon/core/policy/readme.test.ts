@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { parseAllDocuments } from 'yaml'
 import { matchesGolden } from '../../../test/support/golden.ts'
-import { pod } from '../../../test/support/policy-objects.ts'
+import { lockedAttachment, pod } from '../../../test/support/policy-objects.ts'
 import { Compiler } from './compile.ts'
 import { difference } from './difference.ts'
 import { parseNetworkPolicy } from './network-policy.ts'
@@ -31,5 +31,7 @@ t.test('the example in README.md comes to what is said there', async t => {
   compiler.setPod(pod('shop/web-2', ['10.244.2.10'], { app: 'web' }, { spec: { nodeName: 'n2' } }))
   const then = compiler.compile()
   t.equal(updateScript(then, difference(after, then)), element)
-  matchesGolden(t, 'policy.nft', loadScript(then, { chains: [], maps: [], sets: [] }))
+  const wired = lockedAttachment('0a:1d:a2:81:32:06', 'podwire/c1/eth0', 'shop/db', ['10.244.1.6'])
+  compiler.attach({ ...wired, uid: '' })
+  matchesGolden(t, 'policy.nft', loadScript(compiler.compile(), { chains: [], maps: [], sets: [] }))
 })

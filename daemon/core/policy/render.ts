@@ -24,6 +24,8 @@ export function addSet(name: string, { kind, key }: NftSet): string {
       return `add set ${TABLE} ${name} { type ${type}; counter; }`
     case 'ranges':
       return `add set ${TABLE} ${name} { type ${type}; flags interval; }`
+    case 'expiring':
+      return `add set ${TABLE} ${name} { type ${type}; flags timeout; timeout 30s; }`
   }
 }
 
@@ -78,6 +80,10 @@ function formatMatch(match: Match): string {
       // The address alone would do for IPv4; with IPv6 the kernel lets others send from it. What is made here came in by no
       // interface; what is bridged neither, but that has met the next match before.
       return 'iif 0 fib saddr type local'
+    case 'from-pods':
+      return `iifname "${BRIDGE}"`
+    case 'sender':
+      return `${match.family === undefined ? '' : `${match.family.word} saddr . `}ether saddr @${match.set}`
     case 'as-node':
       return `iifname "${BRIDGE}" fib saddr type local`
     case 'bridged': {
@@ -87,6 +93,10 @@ function formatMatch(match: Match): string {
     }
     case 'midstream':
       return MIDSTREAM[match.protocol]
+    case 'udp-way': {
+      const { word } = match.family
+      return `${word} saddr . udp sport . ${word} daddr . udp dport @${match.set}`
+    }
     case 'set': {
       const { word } = match.family
       const parts = match.parts.map(part =>

@@ -32,9 +32,12 @@ export interface Element {
 /** Elements by their keys' text, as nft writes them. */
 export type Elements = ReadonlyMap<string, Element>
 
-/** A set, or a map, which nft counts among them. What pods change are hashes: an element needs no look at the others. */
+/**
+ * A set, or a map, which nft counts among them. What pods change are hashes: an element needs no look at the others. What
+ * is in one that is `expiring` comes and goes beside the rule set, which has it without elements.
+ */
 export interface NftSet {
-  readonly kind: 'set' | 'map' | 'counters' | 'ranges'
+  readonly kind: 'set' | 'map' | 'counters' | 'ranges' | 'expiring'
   readonly key: readonly FieldType[]
   readonly elements: Elements
 }
@@ -56,12 +59,18 @@ export type Match =
   | { readonly kind: 'discovery' }
   /** The node itself sends it. */
   | { readonly kind: 'own-node' }
+  /** It comes from the pods' bridge. */
+  | { readonly kind: 'from-pods' }
+  /** Its source with the MAC that it was sent by, or that MAC alone, is in a set. */
+  | { readonly kind: 'sender'; readonly family?: Family; readonly set: string }
   /** It comes from the pods' bridge by an address of the node itself. */
   | { readonly kind: 'as-node' }
   /** The pods' bridge itself takes it from one to another, where br_netfilter is, and that end is in this network. */
   | { readonly kind: 'bridged'; readonly side: AddressSide; readonly network: Cidr }
   /** It is of this protocol and not one that begins a connection. */
   | { readonly kind: 'midstream'; readonly protocol: 'tcp' | 'sctp' }
+  /** It is of UDP, and its source, port, destination and port, together, are in a set. */
+  | { readonly kind: 'udp-way'; readonly family: Family; readonly set: string }
   /** These parts of it, together, are in a set. */
   | { readonly kind: 'set'; readonly family: Family; readonly parts: readonly Part[]; readonly set: string }
   /** Its protocol and destination port; the ranges are sorted and do not touch. */
@@ -95,6 +104,13 @@ export interface RuleSet {
   readonly chains: ReadonlyMap<string, Chain>
   readonly sets: ReadonlyMap<string, NftSet>
 }
+
+/** An element with its key's text. */
+export const entryOf = (element: Element): readonly [string, Element] => [formatFields(element.key), element]
+
+/** The same set with what is in it now; the very same when that has not changed. */
+export const withElements = (set: NftSet, elements: Elements): NftSet =>
+  set.elements === elements ? set : { ...set, elements }
 
 /** An address and what it is in a set, made once: a pod's is in many. */
 export interface Address {

@@ -7,7 +7,7 @@ import type { Scene } from './scene.ts'
 import { until } from '../../conformance/until.ts'
 
 /** How long a daemon may take to cut what a policy forbids. */
-const CUT_MS = 10_000
+const CUT_MS = 30_000
 /** Nobody can mistake a pause for an end: so many answers a connection that goes on has meanwhile. */
 const ANSWERS = 50
 

@@ -33,7 +33,7 @@ export interface Outcome {
 }
 
 /** How long all daemons may take for a change, on a machine that has other things to do. */
-const DEADLINE_MS = 10_000
+const DEADLINE_MS = 30_000
 
 /** Every ordered pair, a prober with itself too. What nodes say to nodes is no question of policies. */
 export const everyPair = (stage: Stage, probers: readonly Prober[]): Cell[] =>
