@@ -183,7 +183,7 @@ export class Compiler {
     this.#asPeers = new Set()
     this.#toPlan = new Set()
     this.#arePodCidrsNew = false
-    return { chains, sets: new Map([...this.#senders.sets, ...this.#rules.sets, ...this.#peers.sets]) }
+    return { chains, sets: new Map([...this.#senders.compile(), ...this.#rules.sets, ...this.#peers.sets]) }
   }
 
   #updatePeers(definitions: ReadonlyMap<string, Definition>, changed: ReadonlySet<PodKey>): void {

@@ -11,24 +11,27 @@ type Sets = ReadonlyMap<string, NftSet>
 export class Senders {
   readonly #contents = new Map([...SENDER_SETS.keys()].map(name => [name, new Contents<string>()]))
   #sets = filled(SENDER_SETS, this.#contents)
-
-  get sets(): Sets {
-    return this.#sets
-  }
+  /** What has come or gone since the sets were made: each change makes a set anew. */
+  readonly #changed = new Map<string, readonly SetElement[]>()
 
   attach(attached: Attached): void {
-    this.#update(attached.id, elementsOf(attached))
+    this.#changed.set(attached.id, elementsOf(attached))
   }
 
   detach(id: string): void {
-    this.#update(id, [])
+    this.#changed.set(id, [])
   }
 
-  #update(id: string, elements: readonly SetElement[]): void {
-    const bySet = Map.groupBy(elements, ({ set }) => set)
-    for (const [name, contents] of this.#contents)
-      contents.update([id], (): Entries => (bySet.get(name) ?? []).map(({ element }) => entryOf(element)))
+  /** The sets by now. */
+  compile(): Sets {
+    for (const [name, contents] of this.#contents) {
+      const entriesOf = (id: string): Entries =>
+        this.#changed.get(id)!.flatMap(({ set, element }) => (set === name ? [entryOf(element)] : []))
+      contents.update(this.#changed.keys(), entriesOf)
+    }
+    this.#changed.clear()
     this.#sets = filled(this.#sets, this.#contents)
+    return this.#sets
   }
 }
 
