@@ -2,7 +2,7 @@ import { getAddresses } from './addresses.ts'
 import { parsePluginConfig, type PluginConfig } from './core/config.ts'
 import { completeGateways } from './core/gateway.ts'
 import { refuseNarrow } from './core/mtu.ts'
-import { attachmentPair } from './core/names.ts'
+import { attachmentPair, containerMac } from './core/names.ts'
 import { gatewayInterface } from './core/plan/bridge.ts'
 import { plan } from './core/plan/plan.ts'
 import { attachedPod, attachmentId } from './core/pod.ts'
@@ -75,7 +75,7 @@ async function applyPolicies(
   const id = attachmentId(call.config.name, call.attachment)
   const addresses = result.ips.map(({ address }) => address.ip)
   // A port of mode l2 takes any MAC.
-  const mac = config.mode === 'l3' ? (config.mac ?? attachmentPair(call.attachment).peerMac) : undefined
+  const mac = config.mode === 'l3' ? containerMac(config.mac, call.attachment) : undefined
   const pod = attachedPod(call.env.args, id, addresses, mac)
   if (pod === undefined) return
   const { policies } = call.world

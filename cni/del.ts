@@ -11,10 +11,10 @@ import { CniError, collect, joinErrors, messageOf } from './spec/error.ts'
 import type { DelCall } from './spec/plugin.ts'
 
 /**
- * DEL: rules, links, policies, addresses. All are found by the attachment's name, so nothing else is needed: not the
- * namespace, not the earlier result. Policies hold as long as there are links. The addresses go last and only when all
- * else is gone, the node's neighbour entries included: an address that is free while somebody still answers to it would soon
- * have two owners.
+ * DEL: rules, links, policies, neighbours, addresses. All are found by the attachment's name, so nothing else is
+ * needed: not the namespace, not the earlier result. Policies hold as long as there are links. The addresses go last and
+ * only when all else is gone, the node's neighbour entries included: an address that is free while somebody still
+ * answers to it would soon have two owners.
  */
 export async function del(call: DelCall): Promise<void> {
   const { keys, name: network } = call.config

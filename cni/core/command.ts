@@ -20,7 +20,7 @@ export function commandOf(step: Step): string {
     case 'veth':
       return `ip link add ${step.name} address ${step.mac}${mtu(step.mtu)} master ${step.bridge} type veth peer name ${step.peer.name} address ${step.peer.mac}${mtu(step.mtu)}${step.peer.place === 'container' ? ' netns CONTAINER' : ''}`
     case 'port':
-      return `ip link set ${step.name} alias "${step.alias}"; bridge link set dev ${step.name} hairpin ${onOff(step.hairpin)} isolated ${onOff(step.isolated)}${step.locked ? ' learning off locked on' : ''}`
+      return `ip link set ${step.name} alias "${step.alias}"; bridge link set dev ${step.name} hairpin ${onOff(step.hairpin)} isolated ${onOff(step.isolated)}${step.locked ? ' learning off flood off locked on' : ''}`
     case 'vlan':
       return `bridge vlan ${step.action} dev ${step.name} vid ${vids(step.range)}${step.range.access ? ' pvid untagged' : ''}`
     case 'fdb':

@@ -40,8 +40,8 @@ export interface PluginConfig {
   readonly ipam: string | undefined
 }
 
-/** The keys that say where the gateway's address is, and whether all traffic goes through it. */
-export type GatewayConfig = Pick<PluginConfig, 'bridge' | 'mode' | 'vlan'>
+/** The keys that say where the gateway's address is. */
+export type GatewayConfig = Pick<PluginConfig, 'bridge' | 'vlan'>
 
 const refuse = (message: string): never => {
   throw new CniError('invalid-config', message)
@@ -50,12 +50,13 @@ const refuse = (message: string): never => {
 /** Reads the plugin's keys. Throws `invalid-config`, or `invalid-environment` for CNI_ARGS. */
 export function parsePluginConfig(config: NetworkConfig, args: ReadonlyMap<string, string>): PluginConfig {
   const { keys } = config
-  const gateway = parseGatewayConfig(keys)
+  const mode = readMode(keys.string('mode') ?? 'l2')
   const isDefaultGateway = keys.boolean('isDefaultGateway') ?? false
   const ipam = keys.object('ipam').string('type')
   const parsed: PluginConfig = {
-    ...gateway,
-    isGateway: isDefaultGateway || gateway.mode === 'l3' || (keys.boolean('isGateway') ?? false),
+    ...parseGatewayConfig(keys),
+    mode,
+    isGateway: isDefaultGateway || mode === 'l3' || (keys.boolean('isGateway') ?? false),
     isDefaultGateway,
     forceAddress: keys.boolean('forceAddress') ?? false,
     ipMasq: keys.boolean('ipMasq') ?? false,
@@ -80,7 +81,6 @@ export function parsePluginConfig(config: NetworkConfig, args: ReadonlyMap<strin
 /** Reads those keys alone. Throws `invalid-config`. */
 export const parseGatewayConfig = (keys: Reader): GatewayConfig => ({
   bridge: parseIfName(keys.string('bridge') || 'cbr0', '"bridge"', 'invalid-config'),
-  mode: readMode(keys.string('mode') ?? 'l2'),
   vlan: keys.integer('vlan', 0, 4094) || undefined,
 })
 

@@ -3,7 +3,7 @@ import type { AttachmentCall } from '../spec/plugin.ts'
 import { parseDns } from '../spec/result-parse.ts'
 import type { Dns, Result, ResultInterface, ResultIp } from '../spec/result.ts'
 import type { PluginConfig } from './config.ts'
-import { attachmentIfb, attachmentPair } from './names.ts'
+import { attachmentIfb, attachmentPair, containerMac } from './names.ts'
 import type { Link } from './netlink/link.ts'
 
 /** What the kernel alone knows of a finished attachment. */
@@ -28,7 +28,7 @@ export function describe(call: AttachmentCall, config: PluginConfig, result: Res
 }
 
 function interfaces(call: AttachmentCall, config: PluginConfig, { mtu, bridge }: Made): ResultInterface[] {
-  const { name, mac, peerMac } = attachmentPair(call.attachment)
+  const { name, mac } = attachmentPair(call.attachment)
   return [
     {
       name: config.bridge,
@@ -36,7 +36,12 @@ function interfaces(call: AttachmentCall, config: PluginConfig, { mtu, bridge }:
       mtu: bridge?.mtu ?? mtu,
     },
     { name, mac, mtu },
-    { name: call.attachment.ifname, mac: config.mac ?? peerMac, mtu, sandbox: call.netns },
+    {
+      name: call.attachment.ifname,
+      mac: containerMac(config.mac, call.attachment),
+      mtu,
+      sandbox: call.netns,
+    },
     ...(config.bandwidth.egress === undefined ? [] : [{ ...attachmentIfb(call.attachment), mtu }]),
   ]
 }

@@ -2,19 +2,19 @@ import type { NetworkConfig } from '../spec/config.ts'
 import type { Attachment, Environment, IfName } from '../spec/environment.ts'
 import { parseGatewayConfig, readMac } from './config.ts'
 import type { Mac } from './mac.ts'
-import { attachmentPair } from './names.ts'
+import { containerMac } from './names.ts'
 import { gatewayInterface } from './plan/bridge.ts'
 
 /*
- * In mode l3 the node knows for good by which MACs its containers' addresses are reached: so its kernel keeps that until
- * somebody removes it. Whoever does may have a config that no ADD would take, any more or yet: then it was none of ours.
+ * In mode l3 the node knows for good by which MACs its containers' addresses are reached: so its kernel keeps that
+ * until somebody removes it. Whoever does may have another config than the ADD had: another mode, or what no ADD would
+ * take.
  */
 
-/** The interface where the node knows the containers of a network; undefined where it has to ask. */
+/** The interface where the node knows the containers of a network, if it does; undefined where there can be none. */
 export function introducedOn({ keys }: NetworkConfig): IfName | undefined {
   try {
-    const config = parseGatewayConfig(keys)
-    return config.mode === 'l3' ? gatewayInterface(config) : undefined
+    return gatewayInterface(parseGatewayConfig(keys))
   } catch {
     return undefined
   }
@@ -27,7 +27,7 @@ export function introducedBy(
   attachment: Attachment,
 ): Mac | undefined {
   try {
-    return readMac(keys, args) ?? attachmentPair(attachment).peerMac
+    return containerMac(readMac(keys, args), attachment)
   } catch {
     return undefined
   }

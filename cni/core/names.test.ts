@@ -2,11 +2,12 @@ import fc from 'fast-check'
 import t from 'tap'
 import { attachment, network } from '../../test/support/wish.ts'
 import { type Attachment, parseIfName } from '../spec/environment.ts'
-import { parseMac } from './mac.ts'
+import { type Mac, parseMac } from './mac.ts'
 import {
   aliasOf,
   attachmentIfb,
   attachmentPair,
+  containerMac,
   hostVethName,
   ifbName,
   networkOfAlias,
@@ -25,6 +26,13 @@ t.test('attachmentPair() is known from the attachment alone', t => {
     peerMac: 'f2:12:50:b1:84:5e',
   })
   t.equal(hostVethName(attachment('c1', 'eth0')), 'vethd72e032fedd')
+  t.end()
+})
+
+t.test('containerMac() is what is asked for, or the attachment’s own', t => {
+  const eth0 = attachment('c1', 'eth0')
+  t.equal(containerMac('02:00:00:00:00:09' as Mac, eth0), '02:00:00:00:00:09')
+  t.equal(containerMac(undefined, eth0), attachmentPair(eth0).peerMac)
   t.end()
 })
 

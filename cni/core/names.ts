@@ -40,6 +40,10 @@ function pairNames(label: string): PairNames {
 /** The veth pair of an attachment. */
 export const attachmentPair = (attachment: Named): PairNames => pairNames(labelOf(attachment))
 
+/** The MAC of the container's interface: what is asked for, or one that is its own. */
+export const containerMac = (asked: Mac | undefined, attachment: Named): Mac =>
+  asked ?? attachmentPair(attachment).peerMac
+
 /** The veth pair that joins a node to a VLAN of its bridge; no attachment's label starts with a slash. */
 export const vlanPair = (vlanInterface: IfName): PairNames => pairNames(`/vlan/${vlanInterface}`)
 

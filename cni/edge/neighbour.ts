@@ -4,17 +4,28 @@ import { delNeighbour, replaceNeighbour } from '../core/netlink/neighbour.ts'
 import type { IfName } from '../spec/environment.ts'
 import { CniError, messageOf } from '../spec/error.ts'
 import type { Call, DelCall } from '../spec/plugin.ts'
+import { isErrno } from './netlink.ts'
 import { Site } from './site.ts'
 
 /**
- * Forgets the packets that wait on a bridge for somebody to answer to these addresses: `ip neighbour del IP dev BRIDGE`.
- * They have passed all rules already, and would be delivered to whoever comes.
+ * Forgets the packets that wait on a bridge for somebody to answer to these addresses: `ip neighbour del IP dev
+ * BRIDGE`. They have passed all rules already, and would be delivered to whoever comes. Answers which addresses the
+ * kernel knew.
  */
-export function forgetWaiting(host: Site, bridge: IfName, addresses: readonly Ip[]): void {
+export function forgetWaiting(host: Site, bridge: IfName, addresses: readonly Ip[]): Ip[] {
   const index = host.link(bridge)?.index
-  if (index === undefined) return
-  // ENODEV: somebody has deleted the bridge since.
-  for (const ip of addresses) host.netlink.find(delNeighbour(index, ip), 'ENOENT', 'ENODEV')
+  return index === undefined ? [] : addresses.filter(ip => forgetOne(host, index, ip))
+}
+
+function forgetOne({ netlink }: Site, index: number, ip: Ip): boolean {
+  try {
+    netlink.request(delNeighbour(index, ip))
+    return true
+  } catch (error) {
+    // ENODEV: somebody has deleted the bridge since.
+    if (isErrno(error, 'ENOENT') || isErrno(error, 'ENODEV')) return false
+    throw error
+  }
 }
 
 /**
@@ -55,7 +66,8 @@ export function forgetContainer(call: DelCall): void {
 
 function forget({ trace }: Call, host: Site, name: IfName, addresses: readonly Ip[]): void {
   try {
-    forgetWaiting(host, name, addresses)
+    for (const ip of forgetWaiting(host, name, addresses))
+      trace.step(`ip neighbour del ${formatIp(ip)} dev ${name}`)
   } catch (cause) {
     throw new CniError(
       'netlink',
@@ -63,5 +75,4 @@ function forget({ trace }: Call, host: Site, name: IfName, addresses: readonly I
       { cause },
     )
   }
-  for (const ip of addresses) trace.step(`ip neighbour del ${formatIp(ip)} dev ${name}`)
 }

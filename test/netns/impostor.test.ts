@@ -37,8 +37,8 @@ const takeMac = ({ lab }: Stage, { netns }: Pod, mac: string) =>
 /** Whether the kernel locks ports. */
 async function locks(t: Test, { lab, victim }: Stage): Promise<boolean> {
   const [port] = await lab.ip(lab.host, 'link', 'show', 'dev', hostVeth(victim))
-  const { locked, learning } = port.linkinfo.info_slave_data
-  t.equal(learning, false, 'no port learns')
+  const { locked, learning, flood } = port.linkinfo.info_slave_data
+  t.same({ learning, flood }, { learning: false, flood: false }, 'no port learns, or gets what nobody has')
   return locked === true
 }
 
@@ -92,7 +92,7 @@ t.test('l3: frames by another’s MAC go nowhere, and draw nothing', async t => 
   else t.pass('this kernel locks no port (before 5.18)')
   await reachesVictim(t, scene, 'after frames by its MAC')
   // As a pod's that was wired by an older Podwire, or in mode l2.
-  const unlocked = ['learning', 'on', ...(isLocked ? ['locked', 'off'] : [])]
+  const unlocked = ['learning', 'on', 'flood', 'on', ...(isLocked ? ['locked', 'off'] : [])]
   await lab.inside(lab.host, 'bridge', 'link', 'set', 'dev', hostVeth(impostor), ...unlocked)
   const seen = await lab.count(lab.host, 'input', 'udp dport 5005')
   send(macOf(victim), 5005)
@@ -136,13 +136,27 @@ t.test('l3: lies in ARP and neighbour discovery change nothing for the node', as
   await reachesVictim(t, scene, 'after the lies')
 })
 
+t.test('l3: what is sent to one whose veth is gone comes to nobody', async t => {
+  const { lab, impostor, victim } = await stage(t)
+  await lab.inside(lab.host, 'ip', 'link', 'del', hostVeth(victim))
+  for (const family of FAMILIES) {
+    // Before the kernel looks whether a frame is for this container.
+    const seen = await lab.count(impostor.netns, 'ingress device eth0', ECHO[family])
+    t.notOk(await lab.pings(lab.host, addressOf(victim, family)))
+    t.equal(await seen(), 0, `the other sees nothing for ${addressOf(victim, family)}`)
+    t.ok(await lab.pings(lab.host, addressOf(impostor, family)))
+    t.equal(await seen(), 1, 'and what is its own')
+    t.ok(await lab.pings(impostor.netns, GATEWAYS[family]), `${GATEWAYS[family]} answers it`)
+  }
+})
+
 t.test('l2: a container may have another MAC, and several', async t => {
   const scene = await stage(t, {})
   const { lab, impostor } = scene
   await takeMac(scene, impostor, '02:00:00:00:00:77')
   for (const gateway of GATEWAYS) t.ok(await lab.pings(impostor.netns, gateway), gateway)
   const [port] = await lab.ip(lab.host, 'link', 'show', 'dev', hostVeth(impostor))
-  t.match(port.linkinfo.info_slave_data, { learning: true, hairpin: false, isolated: false })
+  t.match(port.linkinfo.info_slave_data, { learning: true, flood: true, hairpin: false, isolated: false })
   t.not(port.linkinfo.info_slave_data.locked, true)
   await lie(scene)
   await takeMac(scene, impostor, '02:00:00:00:00:77')

@@ -24,7 +24,7 @@ export const IFLA = {
 export const INFO = { kind: 1, data: 2, slaveKind: 4, slaveData: 5 } as const
 
 /** Attributes of a bridge port. */
-export const BRPORT = { state: 1, hairpin: 4, learning: 8, isolated: 33, locked: 39 } as const
+export const BRPORT = { state: 1, hairpin: 4, learning: 8, flood: 9, isolated: 33, locked: 39 } as const
 
 /** The family of what bridges have of their own (include/linux/socket.h). */
 export const AF_BRIDGE = 7

@@ -228,7 +228,7 @@ t.test('setPort() and setForwarding() send what `bridge link set` sends', t => {
   t.equal(bytes(setPort(4, { ...change, isolated: false })), port.toHex().replace('0500210001', '0500210000'))
   t.equal(
     bytes(setPort(4, { ...change, locked: true })),
-    request('bridge link set dev veth0 hairpin on isolated on learning off locked on').toHex(),
+    request('bridge link set dev veth0 hairpin on isolated on learning off flood off locked on').toHex(),
   )
   t.equal(bytes(setForwarding(4)), request('bridge link set dev veth0 state 3').toHex())
   t.end()

@@ -11,18 +11,19 @@ const STATE_FORWARDING = 3
 export interface PortChange {
   readonly hairpin: boolean
   readonly isolated: boolean
-  /** Whether to lock it; one that is locked stays so. */
+  /** Whether only the MACs that the bridge is told of are behind it; a port that is locked stays so. */
   readonly locked?: boolean
 }
 
 /**
- * `bridge link set dev PORT hairpin on|off isolated on|off [learning off locked on]`. A kernel before 5.18 locks no port, and
- * does not say so.
+ * `bridge link set dev PORT hairpin on|off isolated on|off [learning off flood off locked on]`. A kernel before 5.18
+ * locks no port, and does not say so.
  */
 export const setPort = (index: number, { hairpin, isolated, locked = false }: PortChange): Request =>
   portRequest(index, [
     [BRPORT.hairpin, u8(hairpin ? 1 : 0)],
-    ...(locked ? [[BRPORT.learning, u8(0)] as const] : []),
+    // Nothing to learn, and nobody there whom the bridge does not know.
+    ...(locked ? [BRPORT.flood, BRPORT.learning].map(key => [key, u8(0)] as const) : []),
     [BRPORT.isolated, u8(isolated ? 1 : 0)],
     ...(locked ? [[BRPORT.locked, u8(1)] as const] : []),
   ])

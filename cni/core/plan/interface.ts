@@ -1,5 +1,5 @@
 import type { Family } from '../../../ipam/core/ip.ts'
-import { attachmentPair } from '../names.ts'
+import { attachmentPair, containerMac } from '../names.ts'
 import { type Step, sysctl } from '../step.ts'
 import { gatewayInterface } from './bridge.ts'
 import { routeSteps } from './routes.ts'
@@ -30,7 +30,7 @@ export function interfaceSteps(wish: Wish): Step[] {
  * nobody else talks to the container there. An announcement goes to every port, which a thousand of them make slow.
  */
 function introduction({ config, attachment, result }: Wish): Step[] {
-  const mac = config.mac ?? attachmentPair(attachment).peerMac
+  const mac = containerMac(config.mac, attachment)
   if (config.mode === 'l2') return [{ kind: 'announce', name: attachment.ifname, mac }]
   const name = gatewayInterface(config)
   return result.ips.map(({ address }) => ({ kind: 'neighbour', name, ip: address.ip, mac }))

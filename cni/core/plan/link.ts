@@ -1,11 +1,12 @@
-import { aliasOf, attachmentPair } from '../names.ts'
+import { aliasOf, attachmentPair, containerMac } from '../names.ts'
 import { type Step, sysctl } from '../step.ts'
 import type { Wish } from './wish.ts'
 
 /** The veth pair and its bridge port; the node's end comes up here. */
 export function linkSteps({ config, network, attachment, node }: Wish): Step[] {
-  const { name, mac, peerMac } = attachmentPair(attachment)
-  const peer = { name: attachment.ifname, mac: config.mac ?? peerMac, place: 'container' as const }
+  const { name, mac } = attachmentPair(attachment)
+  const peerMac = containerMac(config.mac, attachment)
+  const peer = { name: attachment.ifname, mac: peerMac, place: 'container' as const }
   const mtu = config.mtu ?? node.mtu
   const access = config.vlan === undefined ? [] : [{ min: config.vlan, max: config.vlan, access: true }]
   const vlans = [...config.trunk, ...access]

@@ -1,6 +1,6 @@
 import { hostPortChains, hostPortElements, hostPortScript, publishedAddresses } from '../host-ports.ts'
 import { masqueradeChains, masqueradeElements, masqueradeScript } from '../masquerade.ts'
-import { attachmentPair } from '../names.ts'
+import { containerMac } from '../names.ts'
 import { spoofCheckScript } from '../spoof-check.ts'
 import { type RulesStep, type Step, sysctl } from '../step.ts'
 import { type Owner, ownerOf } from '../table.ts'
@@ -17,7 +17,7 @@ export function rulesSteps(wish: Wish): Step[] {
     purpose: 'spoof-check',
     owner,
     chains: [],
-    script: spoofCheckScript(owner, config.mac ?? attachmentPair(attachment).peerMac),
+    script: spoofCheckScript(owner, containerMac(config.mac, attachment)),
     elements: [],
   }
   const masquerade: RulesStep = {
