@@ -10,6 +10,8 @@ import type { Attached } from './pod.ts'
  */
 
 const PREFIX = 'policy-'
+/** The MACs of pods that may send by their own addresses alone. Whoever has another MAC is not asked: it may have any. */
+export const MACS_SET = `${PREFIX}macs`
 
 /** Whether pods come and go in a set with their addresses; in sets of ranges they do not. */
 export const hasPods = ({ name, isOfRanges, version }: SetShape): boolean =>

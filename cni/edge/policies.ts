@@ -35,7 +35,7 @@ export const WITHOUT_DAEMON: Policies = {
       rememberedPods(() => {}),
     )
     if (left.length > 0) {
-      takeOut(left)
+      takeOut({ addresses: left })
       await forgetConnections(left)
     }
     forgetPod(id)
@@ -49,7 +49,7 @@ export const WITHOUT_DAEMON: Policies = {
 export async function closePod(pod: Attached): Promise<void> {
   rememberPod(pod)
   if (hasPolicies(pod.namespace)) close(pod)
-  else takeOut(pod.addresses)
+  else takeOut(pod)
   await forgetConnections(pod.addresses)
 }
 

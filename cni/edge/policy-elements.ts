@@ -1,5 +1,6 @@
-import { bytesOf, type Ip } from '../../ipam/core/ip.ts'
-import { closing, hasPods, type Place, removal } from '../core/closing.ts'
+import { bytesOf } from '../../ipam/core/ip.ts'
+import { closing, hasPods, MACS_SET, type Place, removal } from '../core/closing.ts'
+import { macBytes } from '../core/mac.ts'
 import { dumpElements, getElement, parseElement, splitElements } from '../core/netlink/element.ts'
 import { dumpSets, parseSet, type SetShape } from '../core/netlink/set.ts'
 import type { Attached } from '../core/pod.ts'
@@ -16,11 +17,14 @@ import { changeTable } from './table.ts'
 /** How often something is tried that others undo meanwhile. */
 const TRIES = 5
 
-/** Takes addresses out of all sets of policies: what they may, and what they may not. Throws `try-again`. */
-export function takeOut(addresses: readonly Ip[]): void {
+/** What of a pod is in sets of policies, or was of whoever had its addresses before. */
+type Held = Pick<Attached, 'addresses' | 'mac'>
+
+/** Takes a pod's addresses out of all sets of policies: what they may, and what they may not. Throws `try-again`. */
+export function takeOut(held: Held): void {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return changeTable(removal(placesOf(addresses)))
+      return changeTable(removal(placesOf(held)))
     } catch (error) {
       if (!isErrno(error, 'ENOENT')) throw error
       if (attempt === TRIES) throw overtaken(error)
@@ -31,7 +35,7 @@ export function takeOut(addresses: readonly Ip[]): void {
 /** The same, and closes the pod that has them, in one transaction. Throws `try-again`. */
 export function close(pod: Attached): void {
   for (let attempt = 1; ; attempt += 1) {
-    const former = placesOf(pod.addresses)
+    const former = placesOf(pod)
     try {
       return changeTable([...removal(former), ...closing(pod)])
     } catch (error) {
@@ -56,15 +60,22 @@ const notThere = ({ namespace, name }: Attached, cause: unknown): CniError =>
     { cause },
   )
 
-/** Where addresses are in the sets of policies. */
-const placesOf = (addresses: readonly Ip[]): Place[] =>
-  dump(dumpSets())
+/**
+ * Where addresses are in the sets of policies, and a MAC: whose MAC is known is asked for his address, and that is not
+ * known any more.
+ */
+const placesOf = ({ addresses, mac }: Held): Place[] => [
+  ...dump(dumpSets())
     .map(({ body }) => parseSet(body))
     .filter(hasPods)
     .flatMap(set => {
       const own = addresses.filter(({ family }) => family.version === set.version)
       return keysIn(set, own.map(bytesOf)).map(key => ({ set: set.name, key }))
-    })
+    }),
+  ...(mac === undefined ? [] : [macBytes(mac)])
+    .filter(key => has(MACS_SET, key))
+    .map(key => ({ set: MACS_SET, key })),
+]
 
 /** The keys in a set that are one of these addresses, or begin with one. */
 function keysIn({ name, parts }: SetShape, addresses: readonly Uint8Array[]): Uint8Array[] {

@@ -48,10 +48,14 @@ export async function page(
   return [Number(said.slice(-3)), said.slice(0, -3)]
 }
 
-/** What the daemon has put into a node's kernel, as text; without counters, and sorted: what is loaded anew comes last. */
+/**
+ * What the daemon has put into a node's kernel, as text; without counters and what expires, and sorted: what is loaded anew
+ * comes last.
+ */
 export async function dataPlane(stage: Stage, node: string): Promise<string> {
   const routes = 'ip -4 route show proto 117; ip -6 route show proto 117; ip -o link show type bridge'
   const table = await stage.inNode(node, 'nft --stateless list table inet podwire')
   const objects = table.match(/^\t(set|map|chain) .*?^\t\}$/gms) ?? []
-  return [await stage.inNode(node, routes), ...objects.toSorted()].join('\n')
+  const lasting = objects.map(object => object.replace(/(?<=\n\t\ttimeout .*\n)\t\telements = [^]*?\}\n/, ''))
+  return [await stage.inNode(node, routes), ...lasting.toSorted()].join('\n')
 }

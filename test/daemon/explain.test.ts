@@ -158,6 +158,10 @@ t.test('What drops a packet is marked, and the pod’s dropped packets are told'
   t.ok(lines.includes('On this node, n1, IPv4:'), 'the node is known by its maps')
   t.ok(lines.some(line => /^->\s+counter packets 1 bytes \d+ goto policy-drop-ingress comment/.test(line)))
   t.equal(lines.filter(line => line === '  this node drops it').length, 2)
+  t.notOk(
+    lines.some(line => line.startsWith(' ?')),
+    'all of it is understood',
+  )
 })
 
 t.test('What a node sends to its own pod is shown to pass before any policy', async t => {

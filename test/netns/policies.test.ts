@@ -17,8 +17,10 @@ import type { NetnsPath } from '../../cni/spec/environment.ts'
 import { compile } from '../../daemon/core/policy/compile.ts'
 import type { Objects } from '../../daemon/core/policy/objects.ts'
 import { loadScript } from '../../daemon/core/policy/script.ts'
+import { attachmentPair } from '../../cni/core/names.ts'
+import { parseContainerId, parseIfName } from '../../cni/spec/environment.ts'
 import { FAMILIES, formatIp } from '../../ipam/core/ip.ts'
-import { namespace, pod as podObject, policy, ports } from '../support/policy-objects.ts'
+import { lockedAttachment, namespace, pod as podObject, policy, ports } from '../support/policy-objects.ts'
 import { cidr, ip } from '../support/result.ts'
 import { type Config, Lab, type Pod } from './lab.ts'
 
@@ -185,6 +187,20 @@ t.test('a pod is remembered from its ADD to its DEL', async t => {
   t.match(await lab.call('DEL', config, pod), { code: 0, stdout: /^$/ })
   t.same([remembered(lab), await elementsOf(lab, FIRST)], [[], []])
   t.match(await lab.call('DEL', config, pod), { code: 0, stdout: /^$/ }, 'DEL again')
+})
+
+t.test('a container that comes again is not asked for the addresses that it had', async t => {
+  const container = parseContainerId('again', 'id')
+  const { peerMac: mac } = attachmentPair({ containerId: container, ifname: parseIfName('eth0', 'ifname') })
+  const former = lockedAttachment(mac, 'lab/again/eth0', 'free/web', ['10.1.0.77', 'fd00:1::77'])
+  for (const namespace of ['free', 'shop']) {
+    const [lab, config] = await node(t, { ...NONE, attached: [former] })
+    const known = () => lab.inside(lab.host, 'nft', 'list', 'set', 'inet', 'podwire', 'policy-macs')
+    t.match(await known(), mac)
+    const pod = await lab.attach(config, { id: container, env: argsOf(`${namespace}/web`) })
+    t.equal(pod.result.interfaces[2].mac, mac)
+    t.notMatch(await known(), mac)
+  }
 })
 
 t.test('a late DEL takes nothing from the pod that has the address by now', async t => {

@@ -1,3 +1,4 @@
+import { MACS_SET } from '../../../cni/core/closing.ts'
 import { addressType } from '../../../cni/core/netlink/field.ts'
 import { FAMILIES, type Family, parseCidr } from '../../../ipam/core/ip.ts'
 import { type Direction, DIRECTIONS } from './network-policy.ts'
@@ -13,6 +14,7 @@ import { type AddressSide, type Chain, type Match, type NftSet, PREFIX, type Rul
  *     from a pod, by an address of the node -> drop
  *   policy-sender
  *     is this source, with the MAC that sent it, in policy-senders4 or 6 -> accept
+ *     by no address, or one of its link -> return: where br_netfilter is, the bridge takes on what is for all
  *     is the MAC in policy-macs: a pod by an address that is not its own -> drop
  *   policy-forward (postrouting: after DNAT, before SNAT; packets of pods, of the node and by IPVS all come here)
  *     of a connection that was let through, neighbour discovery, from the node to its own pods -> accept
@@ -29,8 +31,8 @@ import { type AddressSide, type Chain, type Match, type NftSet, PREFIX, type Rul
  *   policy-denied-ingress, policy-denied-egress: where all end that is dropped
  *     [log,] drop
  *
- * So the first packet of a connection costs the same with one pod and with thousands, and all others one look at their
- * connection.
+ * So the first packet of a connection costs the same with one pod and with thousands. All others cost a look at their
+ * connection in both chains; what a pod sends by another protocol than TCP, one at its sender as well.
  *
  * What pods send to the node itself meets none of this: no policy comes between a pod and the node that it runs on,
  * whatever address either uses (https://kubernetes.io/docs/concepts/services-networking/network-policies/, at IP blocks).
@@ -70,8 +72,6 @@ export const countersSet = (direction: Direction, { version }: Family): string =
 export const selfSet = ({ version }: Family): string => `${PREFIX}self${version}`
 /** By which source and MAC pods of this node send. */
 export const sendersSet = ({ version }: Family): string => `${PREFIX}senders${version}`
-/** The MACs of these pods. One that is not among them is of a pod whose port takes any: it cannot be told by it. */
-export const MACS_SET = `${PREFIX}macs`
 export const dropChain = (direction: Direction): string => `${PREFIX}drop-${direction}`
 const deniedChain = (direction: Direction): string => `${PREFIX}denied-${direction}`
 /** The ways of answers to flows that were cut. */
@@ -133,6 +133,7 @@ const midstreamChain = (): Chain => ({
 const senderChain = (): Chain => ({
   rules: [
     ...FAMILIES.map(family => accept({ kind: 'sender', family, set: sendersSet(family) })),
+    { matches: [{ kind: 'link-scope' }], verdict: { kind: 'return' } },
     dropped({ kind: 'sender', set: MACS_SET }),
   ],
 })
@@ -140,7 +141,7 @@ const senderChain = (): Chain => ({
 const sourceChain = (): Chain => ({
   hook: 'type filter hook forward priority filter; policy accept;',
   rules: [
-    accept(TCP, { kind: 'established' }),
+    accept(IS_TCP, { kind: 'established' }),
     jump(SENDER_CHAIN, { kind: 'from-pods' }),
     accept({ kind: 'established' }),
     dropped({ kind: 'as-node' }),
@@ -163,7 +164,7 @@ const forwardChain = (): Chain => ({
   ],
 })
 
-const TCP: Match = { kind: 'ports', protocol: 'tcp', ranges: [[0, 65535]] }
+const IS_TCP: Match = { kind: 'ports', protocol: 'tcp', ranges: [[0, 65535]] }
 
 const accept = (...matches: readonly Match[]): Rule => ({ matches, verdict: { kind: 'accept' } })
 

@@ -7,32 +7,32 @@ export type Entries = readonly (readonly [string, Element])[]
 const NONE: Entries = []
 
 /**
- * The elements of one set, and whose each is: a pod's, unless told. `elements` is a value: it is replaced when something changes, and
+ * The elements of one set, and which pod each is of. `elements` is a value: it is replaced when something changes, and
  * stays the very same when nothing does.
  */
-export class Contents<Owner extends string = PodKey> {
-  readonly #byOwner = new Map<Owner, Entries>()
+export class Contents {
+  readonly #byPod = new Map<PodKey, Entries>()
   #elements: Elements = new Map<string, Element>()
 
   get elements(): Elements {
     return this.#elements
   }
 
-  /** What each of these owners has in the set from now on, in place of what it had. No two have the same key. */
-  update(owners: Iterable<Owner>, entriesOf: (owner: Owner) => Entries): void {
-    const changes: { readonly owner: Owner; readonly before: Entries; readonly after: Entries }[] = []
-    for (const owner of owners) {
-      const [before, after] = [this.#byOwner.get(owner) ?? NONE, entriesOf(owner)]
-      if (!areSame(before, after)) changes.push({ owner, before, after })
+  /** What each of these pods has in the set from now on, in place of what it had. No two have the same key. */
+  update(pods: Iterable<PodKey>, entriesOf: (pod: PodKey) => Entries): void {
+    const changes: { readonly pod: PodKey; readonly before: Entries; readonly after: Entries }[] = []
+    for (const pod of pods) {
+      const [before, after] = [this.#byPod.get(pod) ?? NONE, entriesOf(pod)]
+      if (!areSame(before, after)) changes.push({ pod, before, after })
     }
     if (changes.length === 0) return
     const elements = new Map(this.#elements)
-    // All removals first: an address may go from one to another.
+    // All removals first: an address may go from one pod to another.
     for (const { before } of changes) for (const [key] of before) elements.delete(key)
-    for (const { owner, after } of changes) {
+    for (const { pod, after } of changes) {
       for (const [key, element] of after) elements.set(key, element)
-      if (after.length > 0) this.#byOwner.set(owner, after)
-      else this.#byOwner.delete(owner)
+      if (after.length > 0) this.#byPod.set(pod, after)
+      else this.#byPod.delete(pod)
     }
     this.#elements = elements
   }

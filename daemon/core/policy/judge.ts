@@ -73,6 +73,7 @@ function isMet(context: Context, match: Match): boolean {
   switch (match.kind) {
     case 'established':
     case 'from-pods':
+    case 'link-scope':
     case 'sender':
     case 'as-node':
     case 'bridged':

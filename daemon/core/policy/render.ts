@@ -82,6 +82,8 @@ function formatMatch(match: Match): string {
       return 'iif 0 fib saddr type local'
     case 'from-pods':
       return `iifname "${BRIDGE}"`
+    case 'link-scope':
+      return 'ip6 saddr { ::, fe80::/10 }'
     case 'sender':
       return `${match.family === undefined ? '' : `${match.family.word} saddr . `}ether saddr @${match.set}`
     case 'as-node':

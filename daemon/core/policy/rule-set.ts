@@ -63,6 +63,8 @@ export type Match =
   | { readonly kind: 'from-pods' }
   /** Its source with the MAC that it was sent by, or that MAC alone, is in a set. */
   | { readonly kind: 'sender'; readonly family?: Family; readonly set: string }
+  /** It is from an address that is good on its link alone, or from none (RFC 4291, 2.5). */
+  | { readonly kind: 'link-scope' }
   /** It comes from the pods' bridge by an address of the node itself. */
   | { readonly kind: 'as-node' }
   /** The pods' bridge itself takes it from one to another, where br_netfilter is, and that end is in this network. */

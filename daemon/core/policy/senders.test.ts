@@ -31,6 +31,23 @@ t.test('its elements say which pod it is', async t => {
     )
 })
 
+t.test('a pod that is attached twice may send all that is its own by either interface', async t => {
+  const to = compiler()
+  to.attach(lockedAttachment(ONE, 'pods/c1/eth0', 'shop/db', ['10.1.0.5']))
+  to.attach(lockedAttachment(TWO, 'other/c1/eth1', 'shop/db', ['10.2.0.5']))
+  to.attach(attachment('third/c1/eth2', 'shop/db', ['10.3.0.5']))
+  const addresses = ['10.1.0.5', '10.2.0.5', '10.3.0.5']
+  t.same(
+    keysOf(to, 'policy-senders4'),
+    [ONE, TWO].flatMap(mac => addresses.map(ip => `${ip} . ${mac}`)),
+  )
+  to.detach('other/c1/eth1')
+  t.same(keysOf(to, 'policy-senders4'), [`10.1.0.5 . ${ONE}`, `10.3.0.5 . ${ONE}`])
+  t.same(keysOf(to, 'policy-macs'), [ONE])
+  to.detach('other/c1/eth1')
+  t.same(keysOf(to, 'policy-macs'), [ONE], 'which it was not any more')
+})
+
 t.test('nobody asks a pod whose port takes any MAC', async t => {
   const to = compiler()
   const before = to.compile()

@@ -121,7 +121,7 @@ async function askAll(cells: readonly Cell[]): Promise<Map<Cell, string>> {
 async function ask({ questions }: Prober, cells: readonly Cell[]) {
   const said = await questions.ask(cells.map(targetOf).join(' ')).catch((error: Error) => error.message)
   return cells.map((cell, i): [Cell, string] => {
-    const line = typeof said === 'string' ? `not asked: ${said}` : said[i]!
+    const line = typeof said === 'string' ? `not asked: ${said}` : (said[i] ?? 'not asked')
     return [cell, line.startsWith(`${nameOf(cell.to)} `) ? nameOf(cell.to) : line]
   })
 }

@@ -94,6 +94,8 @@ function payloadOf(payload: unknown, { packet }: Passing): string | typeof ABSEN
     return { saddr: formatIp(source), daddr: formatIp(destination) }[field]
   }
   if (protocol !== 'th' && protocol !== packet.protocol) return ABSENT
+  // Only who answers is asked from which port, and this is nobody's answer.
+  if (field === 'sport') return ABSENT
   return field === 'dport' ? String(packet.port) : undefined
 }
 

@@ -107,6 +107,8 @@ t.test('walk() compares ports in every way that nft writes them', async t => {
   t.equal(await isMet([match(payload('th', 'dport'), 80)]), 'yes')
   t.equal(await isMet([match(payload('udp', 'dport'), 80)]), 'no')
   t.equal(await isMet([port(80)], { protocol: 'udp' }), 'no')
+  const way = { concat: [SADDR, payload('udp', 'sport')] }
+  t.equal(await isMet([match(way, '@echoes')], { protocol: 'udp' }), 'no', 'it answers nobody')
   t.equal(await isMet([match({ meta: { key: 'l4proto' } }, 'tcp')]), 'yes')
   t.equal(await isMet([match({ meta: { key: 'l4proto' } }, 'udp', '!=')]), 'yes')
 })
@@ -153,7 +155,7 @@ t.test('walk() knows what the node itself sends', async t => {
 t.test('walk() says what it does not understand, and goes on', async t => {
   const odd = match({ meta: { key: 'mark' } }, 1)
   t.equal(await isMet([odd]), 'unclear')
-  t.equal(await isMet([match(payload('tcp', 'sport'), 80)]), 'unclear')
+  t.equal(await isMet([match(payload('tcp', 'seq'), 80)]), 'unclear')
   t.equal(await isMet([match({ fib: { result: 'type', flags: ['daddr'] } }, 'local')]), 'unclear')
   t.equal(await isMet([odd, port(81)]), 'no')
   t.equal(await isMet([match(SADDR, '@some', '!=')]), 'unclear')
