@@ -1,7 +1,7 @@
 import type { Test } from 'tap'
 import type { Cast } from './cast.ts'
 import { conflistOf, daemons, dataPlane, rolledOut, terminate } from './daemon.ts'
-import { startPods } from './pods.ts'
+import { deletePods, startPods } from './pods.ts'
 import { comesOut } from './probes.ts'
 import { podToPod } from './reach.ts'
 import { PODWIRE, type Resource, type Stage } from './stage.ts'
@@ -19,13 +19,18 @@ export async function testRestart(t: Test, stage: Stage, cast: Cast): Promise<vo
         t.ok(milliseconds < 1000, `on ${daemon.node} it goes on for ${milliseconds} ms`)
       }
       t.same(await stage.onEachNode(node => dataPlane(stage, node)), before)
-      await comeFresh(t, stage, cast, 'without')
+      const fresh = await comeFresh(t, stage, cast, 'without')
       await stage.until('the kubelets to start them again', async () => {
         const pods = await stage.get('pods', ...PODWIRE)
         const containers = pods.map(({ status }: Resource) => status.containerStatuses[0])
         return containers.every(({ restartCount, ready }: Resource) => restartCount > 0 && ready)
       })
-      t.same(await stage.onEachNode(node => dataPlane(stage, node)), before)
+      await deletePods(stage, ...fresh)
+      const after = await stage.until('the nodes to let go of the new pods', async () => {
+        const planes = await stage.onEachNode(node => dataPlane(stage, node))
+        return !fresh.some(name => JSON.stringify(planes).includes(name)) && planes
+      })
+      t.same(after, before)
     }),
   )
 
@@ -44,12 +49,13 @@ export async function testRestart(t: Test, stage: Stage, cast: Cast): Promise<vo
 /** Makes the plugin another one, by a rename: a launcher that waits for its answer is a program that runs. */
 const AGE = `cp -p ${PLUGIN} ${PLUGIN}.old && echo '# an older one' >>${PLUGIN}.old && mv ${PLUGIN}.old ${PLUGIN}`
 
-/** Starts a new pod on each node while something happens to the daemons there; the plugin needs none. */
-async function comeFresh(t: Test, stage: Stage, cast: Cast, when: string): Promise<void> {
+/** Starts a new pod on each node while something happens to the daemons there; the plugin needs none. Answers their names. */
+async function comeFresh(t: Test, stage: Stage, cast: Cast, when: string): Promise<string[]> {
   const wanted = stage.nodes.map(({ name: node }) => ({ name: `${when}-${node}`, node }))
   const fresh = await startPods(stage, wanted)
   const calls = Object.values(fresh).flatMap(pod => podToPod(stage, pod, cast[0]!.pod))
   await comesOut(t, calls)
+  return Object.keys(fresh)
 }
 
 /** Runs a transfer in each family while something happens; no byte may be lost and no conflist be written anew. */
