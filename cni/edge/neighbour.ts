@@ -23,7 +23,7 @@ function forgetOne({ netlink }: Site, index: number, ip: Ip): boolean {
     return true
   } catch (error) {
     // ENODEV: somebody has deleted the bridge since.
-    if (isErrno(error, 'ENOENT') || isErrno(error, 'ENODEV')) return false
+    if (isErrno(error, 'ENOENT', 'ENODEV')) return false
     throw error
   }
 }
